@@ -1,0 +1,126 @@
+//! Guest-physical RAM. Only this module knows how it is made: one sealed-size memfd, mapped shared.
+//!
+//! Harts and devices reach it concurrently, as on real hardware: the guest's data races are the guest's own.
+//! Harts go through [`GuestRam::host`] with accesses that the MMU has checked; everything else uses the checked
+//! copies here or the rust-vmm view ([`GuestRam::guest_memory`]).
+
+use std::fs::File;
+use std::io;
+use std::os::fd::FromRawFd;
+
+use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
+
+/// One contiguous bank of RAM.
+pub struct GuestRam {
+    memory: GuestMemoryMmap<()>,
+    host: *mut u8,
+    base: u64,
+    size: u64,
+}
+
+// SAFETY: the pointer is to a mapping that lives as long as `memory`; all accesses through it are raw or atomic.
+unsafe impl Send for GuestRam {}
+// SAFETY: as above; no Rust reference to the mapping's bytes is ever made.
+unsafe impl Sync for GuestRam {}
+
+impl GuestRam {
+    /// Reserve `size` bytes (a multiple of 4096) of zeroed RAM at guest-physical `base`. Host pages are taken at first touch.
+    ///
+    /// # Errors
+    /// The host's, when it has no memory or file descriptor to give.
+    pub fn new(base: u64, size: u64) -> io::Result<Self> {
+        if size == 0 || size % 4096 != 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("memory size {size} is not a positive multiple of 4096"),
+            ));
+        }
+        // SAFETY: a NUL-terminated name and valid flags; the result is checked.
+        let fd = unsafe { libc::memfd_create(c"vkd-guest-ram".as_ptr(), libc::MFD_CLOEXEC) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: `fd` was just made and is owned by nobody else.
+        let file = unsafe { File::from_raw_fd(fd) };
+        file.set_len(size)?;
+        let length = usize::try_from(size).map_err(io::Error::other)?;
+        let memory =
+            GuestMemoryMmap::from_ranges_with_files([(GuestAddress(base), length, Some(FileOffset::new(file, 0)))])
+                .map_err(io::Error::other)?;
+        let host = memory.get_host_address(GuestAddress(base)).map_err(io::Error::other)?;
+        Ok(Self { memory, host, base, size })
+    }
+
+    /// First guest-physical address.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// Size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Host address of the byte at `base`; valid for `size` bytes as long as `self` lives.
+    #[must_use]
+    pub fn host(&self) -> *mut u8 {
+        self.host
+    }
+
+    /// Whether `len` bytes at guest-physical `gpa` all lie in RAM.
+    #[must_use]
+    #[inline]
+    pub fn contains(&self, gpa: u64, len: u64) -> bool {
+        let offset = gpa.wrapping_sub(self.base);
+        offset < self.size && len <= self.size - offset
+    }
+
+    /// Host address of guest-physical `gpa` when `len` bytes from there lie in RAM.
+    #[must_use]
+    #[inline]
+    pub fn host_at(&self, gpa: u64, len: u64) -> Option<*mut u8> {
+        self.contains(gpa, len).then(|| self.host.wrapping_add((gpa - self.base) as usize))
+    }
+
+    /// The view that rust-vmm's queues take.
+    #[must_use]
+    pub fn guest_memory(&self) -> &GuestMemoryMmap<()> {
+        &self.memory
+    }
+
+    /// Copy `bytes` to guest-physical `gpa`.
+    ///
+    /// # Errors
+    /// `InvalidInput` when they do not fit into RAM.
+    pub fn write(&self, gpa: u64, bytes: &[u8]) -> io::Result<()> {
+        self.check(gpa, bytes.len())?;
+        self.memory.write_slice(bytes, GuestAddress(gpa)).map_err(io::Error::other)
+    }
+
+    /// Fill `bytes` from guest-physical `gpa`.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the range is not RAM.
+    pub fn read(&self, gpa: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.check(gpa, bytes.len())?;
+        self.memory.read_slice(bytes, GuestAddress(gpa)).map_err(io::Error::other)
+    }
+
+    fn check(&self, gpa: u64, len: usize) -> io::Result<()> {
+        if self.contains(gpa, len as u64) {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{len} bytes at {gpa:#x} do not lie in RAM ({:#x}, {} bytes)", self.base, self.size),
+        ))
+    }
+}
+
+impl Drop for GuestRam {
+    fn drop(&mut self) {
+        debug_assert_eq!(self.memory.iter().map(GuestMemoryRegion::len).sum::<u64>(), self.size);
+    }
+}

@@ -1,0 +1,10 @@
+//! `vkd._native`: the only crate that knows of Python.
+
+use pyo3::prelude::*;
+
+/// The native half of vkd and vether.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}

@@ -1,0 +1,1 @@
+"""vether: a virtual Ethernet switch daemon in user space."""

@@ -1,0 +1,1 @@
+"""vkd: clusters of virtual machines on any Linux host, without KVM and without root."""
