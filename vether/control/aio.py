@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,13 @@ async def serve(
         inode = path.stat().st_ino
         try:
             task_status.started()
-            await trio.serve_listeners(lambda stream: _converse(stream, handlers), [trio.SocketListener(listening)])
+            await trio.serve_listeners(partial(_converse, handlers), [trio.SocketListener(listening)])
         finally:
             if path.exists() and path.stat().st_ino == inode:
                 path.unlink()
 
 
-async def _converse(stream: trio.SocketStream, handlers: Mapping[str, Handler]) -> None:
+async def _converse(handlers: Mapping[str, Handler], stream: trio.SocketStream) -> None:
     async with stream:
         if not _same_user(stream):
             return

@@ -59,7 +59,7 @@ class Decoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed_untrusted(self, data: bytes) -> Iterator[Message]:
+    def feed_untrusted(self, data: bytes | bytearray) -> Iterator[Message]:
         """Take ``data`` and yield each message that it completes.
 
         Raises ``ProtocolError`` on an overlong or malformed message.
