@@ -1,7 +1,7 @@
 """A blocking client, for command lines: it starts fast because it imports no event loop."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,7 +45,7 @@ class Client:
             except StopIteration as end:
                 return end.value
 
-    def stream(self, op: str, **args: object) -> Iterator[Any]:
+    def stream(self, op: str, **args: object) -> Generator[Any, None, Any]:
         """Run ``op`` and yield its events; the generator's return value is the operation's. Raises ``ControlError``."""
         self._socket.sendall(encode({"op": op, "args": args}))
         while True:

@@ -1,0 +1,63 @@
+# Two commands do everything: `make up` and `make test`. Whatever they need they install, or say what is missing.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CARGO  := cargo
+SOURCES := pyproject.toml $(shell find core -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
+CONFIG ?= configs/cluster.toml
+
+.PHONY: help build up down test lint bench fuzz docs clean
+
+help:
+	@echo "make up      build everything and start $(CONFIG); then: $(BIN)/vkd ssh a"
+	@echo "make down    stop what runs and leave nothing behind"
+	@echo "make test    build everything and run the tests"
+	@echo "make lint    formatters, linters, type checks"
+	@echo "make bench   measure side by side with QEMU"
+	@echo "make fuzz    compare random programs with QEMU (SECONDS=600)"
+	@echo "make docs    regenerate the reference pages"
+
+build: $(VENV)/.built
+
+# An editable install: Python is used from the tree, the native module is rebuilt when its sources change.
+$(VENV)/.built: $(SOURCES)
+	@$(PYTHON) scripts/hostdeps.py run
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "building (the first time takes a few minutes)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+up: build
+	$(BIN)/vkd up $(CONFIG)
+
+down: build
+	$(BIN)/vkd down --all
+
+test: build
+	@$(PYTHON) scripts/hostdeps.py run test
+	$(CARGO) test --manifest-path core/Cargo.toml --quiet
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(CARGO) fmt --manifest-path core/Cargo.toml --all --check
+	$(CARGO) clippy --manifest-path core/Cargo.toml --workspace --all-targets --quiet -- -D warnings
+
+bench: build
+	@$(PYTHON) scripts/hostdeps.py run test
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+SECONDS ?= 600
+fuzz: build
+	@$(PYTHON) scripts/hostdeps.py run test
+	$(BIN)/python -m tests.isa.fuzz --seconds $(SECONDS)
+
+docs: build
+	$(BIN)/python -m vkd.config.reference
+	$(BIN)/python -m vkd.cli.reference
+
+clean:
+	rm -rf $(VENV) core/target vkd/_native*.so
