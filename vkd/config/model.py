@@ -1,0 +1,122 @@
+"""A cluster with nothing left open: every default filled in, every path absolute, every address chosen.
+
+This is what :func:`vkd.config.load` returns, what `vkd up` sends to the daemon (`msgspec.to_builtins`) and what the
+daemon stores (`msgspec.convert(value, Cluster)`). Immutable, compared by value. Sizes are bytes, times are seconds.
+"""
+
+from typing import Literal
+
+import msgspec
+
+WaitFor = Literal["none", "kernel", "init", "link", "ssh"]
+Policy = Literal["no", "on-failure", "always"]
+Protocol = Literal["tcp", "udp"]
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """One virtual Ethernet. `gateway_address` and `dns_address` are set where `gateway` is true."""
+
+    name: str
+    #: IPv4 network in CIDR form.
+    subnet: str
+    gateway: bool
+    gateway_address: str | None
+    dns_address: str | None
+    #: DNS domain of the guests' names on this network.
+    domain: str
+    mtu: int
+
+
+class Nic(msgspec.Struct, frozen=True, kw_only=True):
+    """One network card. `fixed` tells an address that the file gives from one that was chosen here."""
+
+    network: str
+    mac: str
+    address: str
+    fixed: bool = False
+
+
+class Disk(msgspec.Struct, frozen=True, kw_only=True):
+    """One virtio disk over a raw file. With `size`, bytes, the file is made (sparse) when it is missing."""
+
+    path: str
+    readonly: bool = False
+    size: int | None = None
+
+
+class Forward(msgspec.Struct, frozen=True, kw_only=True):
+    """Connections to `host_address:host_port` on the host reach `guest_port` in the guest."""
+
+    host_address: str
+    host_port: int
+    guest_port: int
+    protocol: Protocol
+
+
+class Restart(msgspec.Struct, frozen=True, kw_only=True):
+    """When an ended guest is started again; delays in seconds double from `delay` up to `max_delay`."""
+
+    policy: Policy
+    max_retries: int
+    delay: float
+    max_delay: float
+    #: Seconds of running after which the count of retries and the delay begin anew.
+    reset_after: float
+
+
+class Ssh(msgspec.Struct, frozen=True, kw_only=True):
+    """How `vkd ssh` logs in. `authorized_keys` are files on the host, besides vkd's own key."""
+
+    user: str
+    port: int
+    authorized_keys: tuple[str, ...]
+
+
+class GuestFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file put into the guest before it boots: `content`, or the bytes of the host's file `source`."""
+
+    content: str | None
+    source: str | None
+    #: Permission bits, for instance 0o644.
+    mode: int
+
+
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """One virtual machine. Either `image` is set, or `kernel` (with `initrd` and disks as given); both may be."""
+
+    name: str
+    image: str | None
+    kernel: str | None
+    initrd: str | None
+    #: `builtin` (SBI of vkd), `none` (the kernel starts in M-mode) or the path of an M-mode image.
+    firmware: str
+    #: The whole kernel command line; nil for the image's.
+    cmdline: str | None
+    #: Words after the command line, whichever it is.
+    append: str
+    cpus: int
+    #: Guest memory, bytes.
+    memory: int
+    nics: tuple[Nic, ...]
+    disks: tuple[Disk, ...]
+    forwards: tuple[Forward, ...]
+    restart: Restart
+    wait_for: WaitFor
+    #: Seconds without progress (retired instructions, console output) after which a boot has failed.
+    boot_stall: float
+    #: Seconds that the guest has to power off before it is ended.
+    stop_timeout: float
+    ssh: Ssh
+    env: dict[str, str]
+    #: By their absolute path in the guest.
+    files: dict[str, GuestFile]
+    #: Shell commands, run as root once the network is up, in this order.
+    run: tuple[str, ...]
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True):
+    """All guests and networks of one file, by name, in the file's order."""
+
+    name: str
+    networks: dict[str, Network]
+    guests: dict[str, Guest]
