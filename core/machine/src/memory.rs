@@ -29,7 +29,7 @@ impl GuestRam {
     /// # Errors
     /// The host's, when it has no memory or file descriptor to give.
     pub fn new(base: u64, size: u64) -> io::Result<Self> {
-        if size == 0 || size % 4096 != 0 {
+        if size == 0 || !size.is_multiple_of(4096) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("memory size {size} is not a positive multiple of 4096"),
