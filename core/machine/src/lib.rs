@@ -6,9 +6,12 @@
 
 pub mod bus;
 pub mod clock;
+pub mod devices;
+pub mod fdt;
 pub mod fpu;
 pub mod irq;
 pub mod layout;
+pub mod loader;
 pub mod memory;
 pub mod platform;
 pub mod power;
