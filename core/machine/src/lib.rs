@@ -15,3 +15,4 @@ pub mod loader;
 pub mod memory;
 pub mod platform;
 pub mod power;
+pub mod vpagetable;

@@ -1,0 +1,5 @@
+//! The walker and the TLB against models that are written from the specifications in another way.
+
+mod model;
+mod tlb;
+mod walker;
