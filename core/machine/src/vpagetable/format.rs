@@ -20,7 +20,7 @@ pub enum Format {
     Vpte64 = 5,
 }
 
-/// Bits of a virtual page table entry (VPTE).
+/// Bits of a virtual page table entry (VPTE), those of DragonFly BSD's `sys/vkernel.h`.
 pub mod vpte {
     /// First form only: the entry maps nothing.
     pub const IV: u64 = 0x001;
@@ -34,14 +34,18 @@ pub mod vpte {
     pub const W: u64 = 0x008;
     /// May be executed.
     pub const X: u64 = 0x010;
-    /// May be accessed by users of the address space.
-    pub const U: u64 = 0x020;
     /// Accessed; set by the walk.
-    pub const A: u64 = 0x040;
+    pub const A: u64 = 0x020;
     /// Modified; set by the walk.
-    pub const M: u64 = 0x080;
+    pub const M: u64 = 0x040;
+    /// May be accessed by users of the address space.
+    pub const U: u64 = 0x080;
+    /// Left to the owner of the table.
+    pub const MANAGED: u64 = 0x100;
     /// Global: in every address space.
-    pub const G: u64 = 0x100;
+    pub const G: u64 = 0x200;
+    /// Left to the owner of the table.
+    pub const WIRED: u64 = 0x400;
     /// Frame address in a 32-bit entry.
     pub const FRAME32: u64 = 0xffff_f000;
     /// Frame address in a 64-bit entry.

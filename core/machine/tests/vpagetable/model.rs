@@ -123,10 +123,10 @@ fn vpte(
             Access::Store => bit(3),
             Access::Fetch => bit(4),
         };
-        if !bit(0) || !right || (view.user && !bit(5)) {
+        if !bit(0) || !right || (view.user && !bit(7)) {
             return Err(Fault::Page);
         }
-        global |= bit(8);
+        global |= bit(9);
         let frame = entry & ((1 << if size == 4 { 32 } else { 52 }) - 4096);
         if bit(1) || left == 12 {
             return Ok((frame + va % (1 << left), 1 << left, global));
@@ -136,8 +136,8 @@ fn vpte(
         entry = read(ram, at, size)?;
         let store = access == Access::Store;
         let permitted =
-            entry & 1 == 1 && entry >> [4, 2, 3][access as usize] & 1 == 1 && (!view.user || entry >> 5 & 1 == 1);
-        let marked = entry | 0x40 | if store { 0x80 } else { 0 };
+            entry & 1 == 1 && entry >> [4, 2, 3][access as usize] & 1 == 1 && (!view.user || entry >> 7 & 1 == 1);
+        let marked = entry | 0x20 | if store { 0x40 } else { 0 };
         if permitted && marked != entry {
             if !view.hardware_ad {
                 return Err(Fault::Page);

@@ -15,7 +15,7 @@ const ADDRESSES: [u64; 10] =
     [0, 0x1000, 0x1f_f000, 0x20_0000, 0x20_1000, 0x80_0000, 0x4000_0000, 0x4000_1000, 0x4020_0000, 0x4080_1000];
 
 fn view(format: Format, root: u64, asid: u16, user: bool, sum: bool, mxr: bool) -> View {
-    let bits = if format == Format::Vpte64 { 0x3d } else { 0 };
+    let bits = if format == Format::Vpte64 { 0x9d } else { 0 };
     View { format, root: BASE + root * 4096 + bits, asid, user, sum, mxr, hardware_ad: true }
 }
 
@@ -67,7 +67,7 @@ const INDICES: [u64; 4] = [0, 1, 4, 511];
 /// An entry made of noise for `table`: most often one that leads on to the next level, at the last one to a page.
 fn entry(format: Format, table: u64, noise: u64) -> u64 {
     let pick = |from: u64, to: u64| from + (noise >> 8) % (to - from);
-    let chance = |of: u32, bit: u32| (noise >> bit) % u64::from(of) == 0;
+    let chance = |of: u64, bit: u32| (noise >> bit).is_multiple_of(of);
     let wide = format == Format::Vpte64;
     let (page, mut leaf) = match table {
         0 | 1 => (if wide { pick(2, 4) } else { pick(2, 6) }, false),
@@ -86,8 +86,8 @@ fn entry(format: Format, table: u64, noise: u64) -> u64 {
     let lacking = if chance(2, 32) { 1u64 << (noise >> 40 & 7) } else { 0 };
     if wide {
         let large = if leaf && table < 6 { 2 } else { 0 };
-        let global = if chance(3, 48) { 0x100 } else { 0 };
-        frame | 0xfd & !(lacking & 0x3c) | large | global
+        let global = if chance(3, 48) { 0x200 } else { 0 };
+        frame | 0xfd & !(lacking & 0x9c) | large | global
     } else {
         let global = if chance(3, 48) { 0x20 } else { 0 };
         let rights = if leaf { 0xde & !(lacking & 0x1e) } else { 0 };
@@ -239,4 +239,110 @@ fn the_property_is_not_vacuous() {
         }
         assert!(hits > 500 && stale > 50, "{format:?}: {hits} hits, {stale} of them stale");
     }
+}
+
+/// One Sv39 table: page `page` of the first two megabytes is `DATA + page`, with `bits`.
+fn simple(bits: u64) -> GuestRam {
+    let ram = model::ram(PAGES);
+    let pointer = |page: u64| (BASE / 4096 + page) << 10 | 1;
+    model::write(&ram, BASE, 8, pointer(1));
+    model::write(&ram, BASE + 4096, 8, pointer(2));
+    (0..512).for_each(|page| leaf(&ram, page, page, bits));
+    ram
+}
+
+fn leaf(ram: &GuestRam, page: u64, to: u64, bits: u64) {
+    model::write(ram, BASE + 2 * 4096 + page * 8, 8, (BASE / 4096 + DATA + to) << 10 | bits);
+}
+
+fn page_of(ram: &GuestRam, translation: Result<Translation, Fault>) -> Result<u64, Fault> {
+    translation.map(|translation| match translation {
+        Translation::Ram(host) => (host as u64 - ram.host() as u64) / 4096 - DATA,
+        Translation::Device(_) => u64::MAX,
+    })
+}
+
+#[test]
+fn a_full_flush_survives_any_number_of_repetitions() {
+    let ram = simple(0xdf);
+    let view = view(Format::Sv39, 0, 1, true, false, false);
+    let mut tlb = Tlb::new();
+    tlb.switch(&view);
+    for round in 0..20_000u64 {
+        leaf(&ram, 7, round % 500, 0xdf);
+        assert_eq!(page_of(&ram, tlb.fill(&ram, &view, 0x7000, Access::Load)), Ok(round % 500));
+        assert!(tlb.lookup(0x7ff8, 8, Access::Load).is_some());
+        tlb.flush(None, None);
+        assert_eq!(tlb.lookup(0x7ff8, 8, Access::Load), None, "round {round}");
+    }
+}
+
+#[test]
+fn global_pages_survive_the_flush_of_an_address_space_and_serve_another() {
+    let ram = simple(0xcf | 0x20);
+    let (one, other) = (view(Format::Sv39, 0, 1, false, false, false), view(Format::Sv39, 5, 2, false, false, false));
+    let mut tlb = Tlb::new();
+    assert_eq!(page_of(&ram, tlb.fill(&ram, &one, 0x7000, Access::Load)), Ok(7));
+    leaf(&ram, 7, 8, 0xef);
+    tlb.flush(None, Some(1));
+    tlb.flush(Some(0x7000), Some(1));
+    // The table at page 5 is empty, so that only the remembered page can answer.
+    assert_eq!(page_of(&ram, tlb.fill(&ram, &other, 0x7000, Access::Load)), Ok(7));
+    tlb.flush(Some(0x7000), None);
+    assert_eq!(tlb.fill(&ram, &other, 0x7000, Access::Load), Err(Fault::Page));
+    assert_eq!(page_of(&ram, tlb.fill(&ram, &one, 0x7000, Access::Load)), Ok(8));
+}
+
+#[test]
+fn a_store_after_a_load_marks_the_page_dirty() {
+    let ram = simple(0x1f);
+    let view = view(Format::Sv39, 0, 1, true, false, false);
+    let mut tlb = Tlb::new();
+    tlb.switch(&view);
+    let marks = || model::read(&ram, BASE + 2 * 4096 + 8, 8).expect("inside") & 0xc0;
+    assert!(tlb.fill(&ram, &view, 0x1000, Access::Load).is_ok());
+    assert_eq!((marks(), tlb.lookup(0x1000, 4, Access::Store)), (0x40, None));
+    assert!(tlb.fill(&ram, &view, 0x1000, Access::Store).is_ok());
+    assert_eq!(marks(), 0xc0);
+    assert!(tlb.lookup(0x1000, 4, Access::Store).is_some());
+
+    let strict = View { hardware_ad: false, ..view };
+    assert_eq!(tlb.fill(&ram, &strict, 0x2000, Access::Load), Err(Fault::Page));
+    leaf(&ram, 2, 2, 0x5f);
+    assert!(tlb.fill(&ram, &strict, 0x2000, Access::Load).is_ok());
+    assert_eq!(tlb.fill(&ram, &strict, 0x2000, Access::Store), Err(Fault::Page));
+}
+
+#[test]
+fn a_guard_refuses_tables_and_pages() {
+    let ram = simple(0x1f);
+    let view = view(Format::Sv39, 0, 1, true, false, false);
+    let mut tlb = Tlb::new();
+    tlb.switch(&view);
+    let fill = |tlb: &mut Tlb, va, access, refused: u64| {
+        tlb.fill_guarded(&ram, &view, va, access, &|pa, len, access| {
+            access != Access::Store || refused < pa || refused >= pa + len
+        })
+    };
+    assert!(fill(&mut tlb, 0x3000, Access::Store, 0).is_ok());
+    assert_eq!(fill(&mut tlb, 0x4000, Access::Store, BASE + (DATA + 4) * 4096 + 9), Err(Fault::Access), "the page");
+    assert!(fill(&mut tlb, 0x4000, Access::Load, BASE + (DATA + 4) * 4096).is_ok());
+    assert_eq!(fill(&mut tlb, 0x5000, Access::Load, BASE + 2 * 4096 + 5 * 8), Err(Fault::Access), "marking the entry");
+    assert_eq!(tlb.lookup(0x4000, 1, Access::Store), None);
+}
+
+#[test]
+fn loads_may_be_those_of_another_view_than_fetches() {
+    let ram = simple(0xdf);
+    let user = view(Format::Sv39, 0, 1, true, false, false);
+    let mut tlb = Tlb::new();
+    assert!(tlb.fill(&ram, &user, 0x3000, Access::Load).is_ok());
+    assert!(tlb.fill(&ram, &user, 0x3000, Access::Fetch).is_ok());
+    assert!(tlb.lookup(0x3000, 4, Access::Load).is_none(), "a view that is not switched to");
+    tlb.switch_data(&user);
+    assert!(tlb.lookup(0x3000, 4, Access::Load).is_some() && tlb.lookup(0x3000, 4, Access::Fetch).is_none());
+    tlb.switch(&user);
+    assert!(tlb.lookup(0x3000, 4, Access::Fetch).is_some());
+    tlb.switch_data(&View::BARE);
+    assert!(tlb.lookup(0x3000, 4, Access::Load).is_none() && tlb.lookup(0x3000, 4, Access::Fetch).is_some());
 }

@@ -41,7 +41,7 @@ fn entry(format: Format) -> BoxedStrategy<u64> {
         ]
         .boxed(),
         Format::Vpte32 | Format::Vpte64 => prop_oneof![
-            6 => (frame.clone(), any::<u64>()).prop_map(|(page, f)| (BASE + page * 4096) | (f & 0x1fc) | 0x3d),
+            6 => (frame.clone(), any::<u64>()).prop_map(|(page, f)| (BASE + page * 4096) | (f & 0x7fc) | 0x9d),
             6 => (frame, 0u64..0x1000).prop_map(|(page, flags)| (BASE + page * 4096) | flags),
             1 => any::<u64>().prop_map(move |e| if format == Format::Vpte32 { e & 0xffff_ffff } else { e }),
         ]
@@ -84,7 +84,7 @@ prop_compose! {
         };
         let root = match format {
             Format::Vpte2006 | Format::Vpte32 | Format::Vpte64 if noise => master,
-            _ => base(format) + root * 4096 | usual,
+            _ => (base(format) + root * 4096) | usual,
         };
         let addresses = addresses.into_iter().map(|(va, shift, access)| ((va as i64 >> shift) as u64, access)).collect();
         (entries, View { format, root, asid: 0, user, sum, mxr, hardware_ad }, addresses)
