@@ -8,10 +8,12 @@
 
 mod context;
 mod format;
+mod region;
 mod tlb;
 mod walk;
 
 pub use format::{vpte, Format};
+pub use region::{Trap, VPageTable};
 pub use tlb::{Tlb, Translation, TLB_ENTRIES};
 pub use walk::{walk, walk_guarded, Leaf};
 

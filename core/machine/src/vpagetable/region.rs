@@ -1,0 +1,322 @@
+//! `MAP_VPAGETABLE`: a region whose backing store is "physical" memory and whose mapping is a page table in that memory.
+//!
+//! The calls are those of DragonFly BSD: mmap(2) with `MAP_VPAGETABLE` ([`VPageTable::new`]), mcontrol(2) with
+//! `MADV_SETMAP` ([`VPageTable::set_directory`]) and `MADV_INVAL` ([`VPageTable::invalidate`]), mprotect(2)
+//! ([`VPageTable::protect`]), and the loads and stores of the program. There they fault pages into the host's page
+//! table; here they fill a [`Tlb`]. Either way what was looked up once may be used until it is invalidated.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering};
+use std::sync::Arc;
+
+use vm_memory::{GuestMemoryBackend, GuestMemoryRegion};
+
+use super::tlb::TLB_ENTRIES;
+use super::{Access, Fault, Format, Tlb, Translation, View, PAGE_MASK, PAGE_SIZE};
+use crate::memory::GuestRam;
+
+/// An access that the region did not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// Why.
+    pub fault: Fault,
+    /// The first address that cannot be accessed.
+    pub address: u64,
+    /// What for.
+    pub access: Access,
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.access {
+            Access::Fetch => "fetch from",
+            Access::Load => "load from",
+            Access::Store => "store to",
+        };
+        match self.fault {
+            Fault::Page => write!(f, "page fault: no {what} {:#x}", self.address),
+            Fault::Access => write!(f, "access fault: the {what} {:#x} leads out of the backing store", self.address),
+        }
+    }
+}
+
+impl std::error::Error for Trap {}
+
+/// A region of memory that is governed by a page table inside its own backing store.
+///
+/// Several may lie over one backing store ([`VPageTable::over`]), each with its page directories and its own TLB, like
+/// the CPUs of a machine: invalidate in each.
+pub struct VPageTable {
+    backing: Arc<GuestRam>,
+    span: Option<u64>,
+    view: View,
+    /// Master entries of the address spaces that are not switched to.
+    directories: HashMap<u16, u64>,
+    rights: [bool; 3],
+    tlb: Tlb,
+}
+
+impl VPageTable {
+    /// Reserve a region of `size` bytes (a multiple of 4096) of zeroed backing store. Host memory is taken page by page
+    /// as it is touched.
+    ///
+    /// # Errors
+    /// The host's, when it cannot reserve that much.
+    pub fn new(size: u64, format: Format) -> io::Result<Self> {
+        Ok(Self::over(Arc::new(GuestRam::new(0, size)?), format))
+    }
+
+    /// A region over a backing store that there is. It is as long as the backing store when entries are VPTEs, and the
+    /// whole signed address space when they are RISC-V's.
+    #[must_use]
+    pub fn over(backing: Arc<GuestRam>, format: Format) -> Self {
+        let span = format.has_master().then(|| backing.size());
+        let view = View { format, hardware_ad: true, ..View::BARE };
+        let mut tlb = Tlb::new();
+        tlb.switch(&view);
+        Self { backing, span, view, directories: HashMap::new(), rights: [true; 3], tlb }
+    }
+
+    /// Let the region be `span` bytes of addresses (whole pages: rounded up), from 0 on, whatever the size of the backing
+    /// store.
+    #[must_use]
+    pub fn with_span(mut self, span: u64) -> Self {
+        self.span = Some(span.saturating_add(PAGE_MASK) & !PAGE_MASK);
+        self
+    }
+
+    /// Let accesses be those of users: only entries with the user bit serve them.
+    #[must_use]
+    pub fn with_user(mut self) -> Self {
+        self.view.user = true;
+        self.tlb.switch(&self.view);
+        self
+    }
+
+    /// The backing store: the "physical" memory in which the tables lie. Its addresses begin at [`GuestRam::base`]: at 0
+    /// when [`VPageTable::new`] made it.
+    #[must_use]
+    pub fn backing(&self) -> &Arc<GuestRam> {
+        &self.backing
+    }
+
+    /// Form of the entries.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.view.format
+    }
+
+    /// Length of the region, bytes; `None` is the whole address space of the format.
+    #[must_use]
+    pub fn span(&self) -> Option<u64> {
+        self.span
+    }
+
+    /// Host memory that the backing store takes, bytes.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+        let files = self.backing.guest_memory().iter().filter_map(|region| region.file_offset());
+        files.filter_map(|offset| offset.file().metadata().ok()).map(|metadata| metadata.blocks() * 512).sum()
+    }
+
+    /// The address space that is switched to.
+    #[must_use]
+    pub fn space(&self) -> u16 {
+        self.view.asid
+    }
+
+    /// The page directory of the address space that is switched to, as [`VPageTable::set_directory`] took it.
+    #[must_use]
+    pub fn directory(&self) -> u64 {
+        self.view.root
+    }
+
+    /// Set the page directory of the address space that is switched to, and invalidate all (`MADV_SETMAP`).
+    ///
+    /// `entry` is a master entry in the VPTE formats: offset of the top-level table with the bits of an entry, or with
+    /// `VPTE_PS` that of a linear mapping. For Sv39 and Sv48 it is the offset of the root table. Initially it is 0.
+    ///
+    /// # Errors
+    /// `InvalidInput` when `entry` is no such thing: too large for a 32-bit entry, or no offset of a page.
+    pub fn set_directory(&mut self, entry: u64) -> io::Result<()> {
+        let invalid =
+            |why: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("page directory {entry:#x}: {why}"));
+        match self.view.format {
+            Format::Vpte2006 | Format::Vpte32 if entry >> 32 != 0 => return Err(invalid("an entry has 32 bits")),
+            Format::Bare | Format::Sv39 | Format::Sv48 if entry & PAGE_MASK != 0 => {
+                return Err(invalid("not a multiple of 4096"));
+            }
+            _ => {}
+        }
+        self.view.root = entry;
+        self.tlb.switch(&self.view);
+        self.tlb.flush(None, None);
+        Ok(())
+    }
+
+    /// Let accesses be those of address space `space`. Invalidates nothing; each space has its own page directory.
+    pub fn switch(&mut self, space: u16) {
+        self.directories.insert(self.view.asid, self.view.root);
+        self.view.asid = space;
+        self.view.root = self.directories.get(&space).copied().unwrap_or(0);
+        self.tlb.switch(&self.view);
+    }
+
+    /// Forget what was looked up (`MADV_INVAL`): in `range` of addresses or everywhere, in one address space or in all.
+    /// Global pages belong to no space: only an invalidation of all spaces covers them.
+    ///
+    /// To be called after an entry that was valid has changed, and before the change is relied upon. Entries that
+    /// were invalid are never remembered.
+    pub fn invalidate(&mut self, range: Option<Range<u64>>, space: Option<u16>) {
+        let Some(range) = range else { return self.tlb.flush(None, space) };
+        if range.is_empty() {
+            return;
+        }
+        let (first, last) = (range.start / PAGE_SIZE, (range.end - 1) / PAGE_SIZE);
+        if last - first >= TLB_ENTRIES as u64 {
+            return self.tlb.flush(None, space);
+        }
+        (first..=last).for_each(|page| self.tlb.flush(Some(page * PAGE_SIZE), space));
+    }
+
+    /// Limit what the region may be accessed for, whatever its table says (mprotect(2)): fetch, load, store.
+    pub fn protect(&mut self, rights: [bool; 3]) {
+        self.rights = rights;
+    }
+
+    /// Physical address, in the backing store, that `address` leads to.
+    ///
+    /// # Errors
+    /// The trap that the access would take.
+    pub fn translate(&mut self, address: u64, access: Access) -> Result<u64, Trap> {
+        self.host(address, 1, access).map(|host| self.offset(host))
+    }
+
+    /// Load `size` (1, 2, 4 or 8) bytes, little-endian, for `access` ([`Access::Load`] or [`Access::Fetch`]). Atomic
+    /// when naturally aligned.
+    ///
+    /// # Errors
+    /// The trap that the access takes.
+    ///
+    /// # Panics
+    /// When `size` is another one.
+    pub fn load(&mut self, address: u64, size: u8, access: Access) -> Result<u64, Trap> {
+        assert!(matches!(size, 1 | 2 | 4 | 8), "no access has {size} bytes");
+        if !address.is_multiple_of(u64::from(size)) {
+            let mut bytes = [0; 8];
+            self.copy_out(address, &mut bytes[..usize::from(size)], access)?;
+            return Ok(u64::from_le_bytes(bytes));
+        }
+        let host = self.host(address, u64::from(size), access)?;
+        // SAFETY: `host` answers for `size` bytes of the backing store, which `self` keeps; they are naturally aligned,
+        // as both the address and the page are; everybody accesses them atomically or raw.
+        Ok(unsafe {
+            match size {
+                1 => u64::from(AtomicU8::from_ptr(host).load(Ordering::Acquire)),
+                2 => u64::from(u16::from_le(AtomicU16::from_ptr(host.cast()).load(Ordering::Acquire))),
+                4 => u64::from(u32::from_le(AtomicU32::from_ptr(host.cast()).load(Ordering::Acquire))),
+                _ => u64::from_le(AtomicU64::from_ptr(host.cast()).load(Ordering::Acquire)),
+            }
+        })
+    }
+
+    /// Store the low `size` (1, 2, 4 or 8) bytes of `value`, little-endian. Atomic when naturally aligned; when it traps
+    /// nothing was stored.
+    ///
+    /// # Errors
+    /// The trap that the access takes.
+    ///
+    /// # Panics
+    /// When `size` is another one.
+    pub fn store(&mut self, address: u64, size: u8, value: u64) -> Result<(), Trap> {
+        assert!(matches!(size, 1 | 2 | 4 | 8), "no access has {size} bytes");
+        if !address.is_multiple_of(u64::from(size)) {
+            self.host(address, 1, Access::Store)?;
+            let last = address.wrapping_add(u64::from(size) - 1);
+            if in_page(address, usize::from(size)) < usize::from(size) {
+                self.host(last & !PAGE_MASK, 1, Access::Store)?;
+            }
+            return self.write(address, &value.to_le_bytes()[..usize::from(size)]);
+        }
+        let host = self.host(address, u64::from(size), Access::Store)?;
+        // SAFETY: as in `load`.
+        unsafe {
+            match size {
+                1 => AtomicU8::from_ptr(host).store(value as u8, Ordering::Release),
+                2 => AtomicU16::from_ptr(host.cast()).store((value as u16).to_le(), Ordering::Release),
+                4 => AtomicU32::from_ptr(host.cast()).store((value as u32).to_le(), Ordering::Release),
+                _ => AtomicU64::from_ptr(host.cast()).store(value.to_le(), Ordering::Release),
+            }
+        }
+        Ok(())
+    }
+
+    /// Fill `bytes` from `address` on, page by page.
+    ///
+    /// # Errors
+    /// The first trap; what lies before its address has been read.
+    pub fn read(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), Trap> {
+        self.copy_out(address, bytes, Access::Load)
+    }
+
+    /// Write `bytes` from `address` on, page by page.
+    ///
+    /// # Errors
+    /// The first trap; what lies before its address has been written.
+    pub fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), Trap> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = address.wrapping_add(done as u64);
+            let offset = self.translate(at, Access::Store)?;
+            let len = in_page(at, bytes.len() - done);
+            self.backing.write(offset, &bytes[done..done + len]).map_err(|_| outside(at, Access::Store))?;
+            done += len;
+        }
+        Ok(())
+    }
+
+    fn copy_out(&mut self, address: u64, bytes: &mut [u8], access: Access) -> Result<(), Trap> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = address.wrapping_add(done as u64);
+            let offset = self.translate(at, access)?;
+            let len = in_page(at, bytes.len() - done);
+            self.backing.read(offset, &mut bytes[done..done + len]).map_err(|_| outside(at, access))?;
+            done += len;
+        }
+        Ok(())
+    }
+
+    /// Host address of `len` bytes in one page.
+    fn host(&mut self, address: u64, len: u64, access: Access) -> Result<*mut u8, Trap> {
+        // The span is whole pages.
+        if self.span.is_some_and(|span| address >= span) || !self.rights[access as usize] {
+            return Err(Trap { fault: Fault::Page, address, access });
+        }
+        if let Some(host) = self.tlb.lookup(address, len, access) {
+            return Ok(host);
+        }
+        match self.tlb.fill(&self.backing, &self.view, address, access) {
+            Ok(Translation::Ram(host)) => Ok(host),
+            Ok(Translation::Device(_)) => Err(outside(address, access)),
+            Err(fault) => Err(Trap { fault, address, access }),
+        }
+    }
+
+    fn offset(&self, host: *mut u8) -> u64 {
+        self.backing.base() + (host.addr() - self.backing.host().addr()) as u64
+    }
+}
+
+fn outside(address: u64, access: Access) -> Trap {
+    Trap { fault: Fault::Access, address, access }
+}
+
+/// How many of `len` bytes from `address` on lie in its page.
+fn in_page(address: u64, len: usize) -> usize {
+    len.min((PAGE_SIZE - (address & PAGE_MASK)) as usize)
+}
