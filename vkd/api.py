@@ -1,12 +1,12 @@
 """The contract between the vkd daemon and its clients: operations, rows and events as they cross the control socket.
 
 The socket is :func:`vkd.paths.control_socket`, the framing :mod:`vether.control`. A guest is named by a reference,
-`NAME`, or `CLUSTER/NAME` where the name alone is ambiguous.
+`NAME`, or `CLUSTER/NAME` where the name alone is ambiguous; `Cluster` is :class:`vkd.config.model.Cluster`.
 
 | operation | arguments | events | value |
 |---|---|---|---|
 | `ping` | | | `{"version", "pid"}` |
-| `up` | `cluster` (a `vkd.config.model.Cluster`), `source`, `dry_run`, `wait`, `timeout` | :class:`Event` | :class:`UpResult` |
+| `up` | `cluster` (`Cluster`), `source`, `dry_run`, `wait`, `timeout` | :class:`Event` | :class:`UpResult` |
 | `down` | `cluster` or nil, `all` | :class:`Event` | `{"clusters": [str]}` |
 | `ps` | `cluster` or nil, `all` | | list of :class:`Row` |
 | `start`, `stop`, `restart` | `guests`: references | :class:`Event` | list of :class:`Row` |

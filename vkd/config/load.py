@@ -1,0 +1,122 @@
+"""Read a cluster file."""
+
+import re
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vkd.config.layers import Merged
+from vkd.config.locate import Locator
+from vkd.config.memory import check_memory
+from vkd.config.model import Cluster
+from vkd.config.problem import InvalidFileError, KeyPath, Problem, Problems, dotted
+from vkd.config.resolve import resolve
+from vkd.errors import ConfigError, ImageError
+
+#: The longest cluster file, bytes: far more than anybody writes, far less than would keep the parser busy.
+MAX_FILE = 1 << 20
+
+_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_TWICE = re.compile(r"Cannot declare \('(guests|networks|images)', '([^']*)'\) twice")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A cluster with the file that it came from, for errors that show only later."""
+
+    cluster: Cluster
+    source: str
+    text: str
+    merged: dict[str, Merged]
+    overcommit: bool
+
+    def check_host(self, available: int, running: Collection[str] = ()) -> None:
+        """Raise `ConfigError` if the guests need more than `available` bytes of memory; `running` ones have theirs."""
+        problems = Problems()
+        check_memory(self.cluster, self.merged, available, running, problems, overcommit=self.overcommit)
+        _raise_if_any(self.source, self.text, problems)
+
+    def check_files(self) -> None:
+        """Raise `ImageError` for a kernel, disk or other file that is not there."""
+        missing = []
+        for path, name in self._files():
+            if not Path(name).exists():
+                line = Locator(self.text).line(path)
+                missing.append(f"{self.source}:{line}: {dotted(path)}: there is no file {name}")
+        if missing:
+            raise ImageError("\n".join(dict.fromkeys(missing)))
+
+    def _files(self) -> list[tuple[KeyPath, str]]:
+        files: list[tuple[KeyPath, str]] = []
+        for name, guest in self.cluster.guests.items():
+            merged = self.merged[name]
+            for key, path in (("kernel", guest.kernel), ("initrd", guest.initrd), ("firmware", guest.firmware)):
+                if path is not None and path not in {"builtin", "none"}:
+                    files.append((merged.origin(key), path))
+            files += [
+                (merged.origin("disks", at, "path"), disk.path)
+                for at, disk in enumerate(guest.disks)
+                if disk.size is None
+            ]
+            files += [
+                (merged.origin("files", inner), file.source) for inner, file in guest.files.items() if file.source
+            ]
+            files += [
+                (merged.origin("ssh", "authorized_keys", at), key) for at, key in enumerate(guest.ssh.authorized_keys)
+            ]
+        return files
+
+
+def load(path: Path) -> Loaded:
+    """Read the cluster file at `path`. Raises `ConfigError` with all that is wrong, each with its line."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read the cluster file {path}: {error.strerror}", hint="vkd up FILE") from error
+    if len(data) > MAX_FILE:
+        raise ConfigError(f"{path} is longer than {MAX_FILE} bytes; it cannot be a cluster file")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidFileError(str(path), [(line, "the file is not UTF-8 text")]) from error
+    return parse_untrusted(text, str(path), path.stem, path.absolute().parent)
+
+
+def parse_untrusted(text: str, source: str, stem: str, folder: Path) -> Loaded:
+    """Parse the text of a cluster file; `source` names it in errors. Raises `ConfigError`, whatever the text."""
+    document = _toml(text, source)
+    problems = Problems()
+    cluster, merged = resolve(document, stem, folder, problems)
+    _raise_if_any(source, text, problems)
+    return Loaded(cluster, source, text, merged, document.get("overcommit", False))
+
+
+def _toml(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise InvalidFileError(source, [(None, "lists or tables are nested too deeply")]) from error
+    except ValueError as error:  # TOMLDecodeError, and what tomllib lets through from int() and datetime
+        message = str(error)
+        place = _PLACE.search(message)
+        line = int(place[1]) if place and place[1] else None
+        if place and not place[1]:
+            line = text.count("\n") + 1
+        message = _PLACE.sub("", message)
+        if twice := _TWICE.search(message):
+            message = f"there are two {twice[1]} named {twice[2]!r}"
+        raise InvalidFileError(source, [(line, f"not valid TOML: {message}")]) from error
+
+
+def _raise_if_any(source: str, text: str, problems: Problems) -> None:
+    if problems.found:
+        locator = Locator(text)
+        raise InvalidFileError(source, [(_line(problem, locator), problem.text) for problem in problems.found])
+
+
+def _line(problem: Problem, locator: Locator) -> int | None:
+    return locator.line(problem.path)

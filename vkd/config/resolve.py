@@ -1,0 +1,100 @@
+"""Turn a document (what tomllib gives) into a :class:`~vkd.config.model.Cluster`, or into problems. Pure."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from vkd.config.addresses import Pool
+from vkd.config.check import check
+from vkd.config.guests import TO_CHOOSE, Surroundings, resolve_guest
+from vkd.config.layers import Merged, merge
+from vkd.config.model import Cluster, Guest, Network, Nic
+from vkd.config.networks import resolve_networks
+from vkd.config.problem import Problems
+from vkd.config.schema import ClusterTable
+
+_NAME_WITHOUT_FILE_NAME = "cluster"
+
+
+def resolve(
+    document: Mapping[str, Any], stem: str, folder: Path, problems: Problems
+) -> tuple[Cluster, dict[str, Merged]]:
+    """Return the cluster, and each guest's merged keys, which know where in the file a value came from.
+
+    `stem` names a cluster that has no `name`; relative paths are seen from `folder`. The cluster is good only if
+    `problems` is empty afterwards.
+    """
+    clean = check(dict(document), ClusterTable, (), problems)
+    name = clean.get("name") or _host_name(stem)
+    networks = resolve_networks(clean, name, problems)
+    if not clean.get("guests") and not document.get("guests"):
+        problems.add((), "there is no guest", hint="add a table such as [guests.a]")
+    merged = {guest: merge(clean, guest, problems) for guest in clean.get("guests", {})}
+    around = Surroundings(name, networks, folder, problems)
+    guests = {guest: resolve_guest(guest, keys, around) for guest, keys in merged.items()}
+    _choose_addresses(guests, networks, merged, problems)
+    _check_macs(guests, merged, problems)
+    _check_forwards(guests, merged, problems)
+    return Cluster(name=name, networks=networks, guests=guests), merged
+
+
+def _host_name(stem: str) -> str:
+    name = "".join(char if char.isascii() and char.isalnum() else "-" for char in stem.lower())[:63].strip("-")
+    return name or _NAME_WITHOUT_FILE_NAME
+
+
+def _choose_addresses(
+    guests: dict[str, Guest], networks: dict[str, Network], merged: dict[str, Merged], problems: Problems
+) -> None:
+    """Replace, in `guests`, the addresses that are to choose; two cards with one address are a problem."""
+    owners: dict[tuple[str, str], tuple[str, int]] = {}
+    for owned, at, nic in _cards(guests):
+        if nic.address != TO_CHOOSE:
+            owner = owners.setdefault((nic.network, nic.address), (owned, at))
+            if owner != (owned, at):
+                where = merged[owned].origin("nics", at, "address")
+                problems.add(where, f"{nic.address} is the address of guest {owner[0]!r} already")
+    pools = {
+        name: Pool(network.subnet, {address for of, address in owners if of == name})
+        for name, network in networks.items()
+    }
+    for name, guest in list(guests.items()):
+        nics = []
+        for at, nic in enumerate(guest.nics):
+            address = nic.address if nic.fixed else pools[nic.network].choose()
+            if address is None:
+                subnet = networks[nic.network].subnet
+                problems.add(
+                    merged[name].origin("nics", at), f"no address of {subnet} is left", hint="use a larger subnet"
+                )
+            nics.append(replace(nic, address=address or TO_CHOOSE))
+        guests[name] = replace(guest, nics=tuple(nics))
+
+
+def _check_macs(guests: dict[str, Guest], merged: dict[str, Merged], problems: Problems) -> None:
+    owners: dict[tuple[str, str], tuple[str, int]] = {}
+    for guest, at, nic in _cards(guests):
+        owner = owners.setdefault((nic.network, nic.mac), (guest, at))
+        if owner != (guest, at):
+            where = merged[guest].origin("nics", at, "mac")
+            problems.add(where, f"{nic.mac} is the MAC address of guest {owner[0]!r} already")
+
+
+def _check_forwards(guests: dict[str, Guest], merged: dict[str, Merged], problems: Problems) -> None:
+    owners: dict[tuple[str, str, int], str] = {}
+    for name, guest in guests.items():
+        for at, forward in enumerate(guest.forwards):
+            key = (forward.protocol, forward.host_address, forward.host_port)
+            if key in owners:
+                where = merged[name].origin("forwards", at)
+                port = f"{forward.host_address}:{forward.host_port}/{forward.protocol}"
+                problems.add(where, f"{port} leads to guest {owners[key]!r} already")
+            owners.setdefault(key, name)
+
+
+def _cards(guests: dict[str, Guest]) -> Iterator[tuple[str, int, Nic]]:
+    for name, guest in guests.items():
+        for at, nic in enumerate(guest.nics):
+            yield name, at, nic
