@@ -2,9 +2,14 @@
 
 use pyo3::prelude::*;
 
+mod vpagetable;
+
 /// The native half of vkd and vether.
 #[pymodule]
 mod _native {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_export]
+    use crate::vpagetable::{AccessFault, MemoryFault, PageFault, VPageTable};
 }
