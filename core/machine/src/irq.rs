@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
+use crate::hart::mailbox::Mailbox;
+
 /// A level-triggered interrupt wire out of a device.
 pub trait IrqLine: Send + Sync {
     /// Drive the wire.
@@ -38,6 +40,10 @@ pub struct HartWires {
     attention: AtomicBool,
     sleeping: Mutex<bool>,
     wake: Condvar,
+    /// Requests of other harts.
+    pub mailbox: Mailbox,
+    /// Instructions that the hart has retired, as of its last look at its wires: a measure of progress.
+    pub retired: AtomicU64,
 }
 
 impl HartWires {
@@ -50,6 +56,8 @@ impl HartWires {
             attention: AtomicBool::new(false),
             sleeping: Mutex::new(false),
             wake: Condvar::new(),
+            mailbox: Mailbox::new(),
+            retired: AtomicU64::new(0),
         }
     }
 

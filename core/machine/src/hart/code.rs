@@ -1,0 +1,146 @@
+//! The cache of decoded code: one array of operations per physical page, filled slot by slot as code is reached.
+//!
+//! A page is decoded from a copy, taken when it was entered first. After a fence.i (the generation went up) the copy is
+//! compared with memory at the next entry and what differs is forgotten. So fence.i itself costs nothing.
+
+use crate::isa::decode::length;
+use crate::isa::privileged::pseudo;
+use crate::isa::{decode, Op};
+use crate::memory::GuestRam;
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Halfwords in a page: each may begin an instruction.
+pub(super) const SLOTS: usize = 2048;
+const CHUNKS: usize = 512;
+/// Pages per hart: about 8 MB.
+const MAX_PAGES: usize = 280;
+
+const UNDECODED: Op = Op::bare(pseudo::UNDECODED, 2);
+const PAGE_END: Op = Op::bare(pseudo::PAGE_END, 2);
+const CROSSING: Op = Op::bare(pseudo::CROSSING, 4);
+
+/// One page of decoded code.
+pub(super) struct Page {
+    /// By halfword; the last one is the end of the page.
+    pub ops: [Op; SLOTS + 1],
+    copy: [u64; CHUNKS],
+    /// Number of the page within RAM.
+    number: usize,
+    generation: u64,
+    /// Entered since the last search for a page to replace.
+    used: bool,
+}
+
+impl Page {
+    fn new() -> Box<Self> {
+        let mut page =
+            Box::new(Self { ops: [UNDECODED; SLOTS + 1], copy: [0; CHUNKS], number: 0, generation: 0, used: false });
+        page.ops[SLOTS] = PAGE_END;
+        page
+    }
+
+    /// The halfword of `slot`.
+    pub fn half(&self, slot: usize) -> u16 {
+        (self.copy[slot / 4 % CHUNKS] >> (slot % 4 * 16)) as u16
+    }
+
+    /// The word at `slot`; its upper half is zero in the last slot.
+    pub fn word(&self, slot: usize) -> u32 {
+        let high = if slot + 1 < SLOTS { self.half(slot + 1) } else { 0 };
+        u32::from(high) << 16 | u32::from(self.half(slot))
+    }
+
+    /// Decode `slot`.
+    pub fn decode(&mut self, slot: usize) {
+        let crossing = slot == SLOTS - 1 && length(self.half(slot)) == 4;
+        self.ops[slot] = if crossing { CROSSING } else { decode(self.word(slot)) };
+    }
+
+    /// Make this the decoded form of page `number`, whose bytes are at `host`.
+    fn load(&mut self, host: &[AtomicU64; CHUNKS], number: usize) {
+        for (copy, chunk) in self.copy.iter_mut().zip(host) {
+            *copy = u64::from_le(chunk.load(Relaxed));
+        }
+        self.ops[..SLOTS].fill(UNDECODED);
+        self.number = number;
+    }
+
+    /// Forget what is no longer so.
+    fn verify(&mut self, host: &[AtomicU64; CHUNKS]) {
+        for (i, chunk) in host.iter().enumerate() {
+            let now = u64::from_le(chunk.load(Relaxed));
+            if now != self.copy[i] {
+                self.copy[i] = now;
+                // The instruction before may reach into the chunk.
+                let first = (i * 4).saturating_sub(1);
+                self.ops[first..i * 4 + 4].fill(UNDECODED);
+            }
+        }
+    }
+}
+
+/// The decoded pages of one hart.
+pub(super) struct CodeCache {
+    /// By number of the page within RAM: 0, or 1 + place in `pages`.
+    places: Vec<u16>,
+    pages: Vec<Box<Page>>,
+    hand: usize,
+}
+
+impl CodeCache {
+    /// An empty cache for `ram`.
+    pub fn new(ram: &GuestRam) -> Self {
+        Self { places: vec![0; (ram.size() >> 12) as usize], pages: Vec::new(), hand: 0 }
+    }
+
+    /// The decoded form of page `number` of `ram`, not older than `generation`.
+    #[inline]
+    pub fn enter(&mut self, ram: &GuestRam, number: usize, generation: u64) -> &mut Page {
+        let place = match self.places[number] {
+            0 => self.admit(ram, number, generation),
+            place => usize::from(place) - 1,
+        };
+        let page = &mut *self.pages[place];
+        page.used = true;
+        if page.generation != generation {
+            page.verify(bytes(ram, number));
+            page.generation = generation;
+        }
+        page
+    }
+
+    #[cold]
+    fn admit(&mut self, ram: &GuestRam, number: usize, generation: u64) -> usize {
+        let place = if self.pages.len() < MAX_PAGES {
+            self.pages.push(Page::new());
+            self.pages.len() - 1
+        } else {
+            let victim = self.victim();
+            self.places[self.pages[victim].number] = 0;
+            victim
+        };
+        self.pages[place].load(bytes(ram, number), number);
+        self.pages[place].generation = generation;
+        self.places[number] = place as u16 + 1;
+        place
+    }
+
+    /// A page that was not entered since the hand passed it last.
+    fn victim(&mut self) -> usize {
+        loop {
+            let place = self.hand;
+            self.hand = (self.hand + 1) % self.pages.len();
+            if !std::mem::take(&mut self.pages[place].used) {
+                return place;
+            }
+        }
+    }
+}
+
+/// The bytes of page `number`.
+fn bytes(ram: &GuestRam, number: usize) -> &[AtomicU64; CHUNKS] {
+    assert!((number as u64) < ram.size() >> 12);
+    // SAFETY: the page lies in RAM, which lives as long as `ram` and is only accessed by raw or atomic accesses.
+    unsafe { &*ram.host().add(number << 12).cast() }
+}

@@ -1,0 +1,193 @@
+//! The run loop.
+//!
+//! Within a page of decoded code the loop steps from operation to operation; the pc is carried along in a local and never
+//! stored. It leaves that inner loop when another page is reached, when an operation needs the exact state
+//! ([`Flow::System`]) or traps, and at taken jumps when the budget is used up or somebody asks for attention.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+
+use super::code::{CodeCache, Page};
+use super::trap::{Cause, Exception};
+use super::{Flow, Hart};
+use crate::isa::row::Exec;
+use crate::isa::{self, decode, Op};
+use crate::power::Exit;
+
+/// Instructions between two looks at the clock: some ten microseconds.
+const BUDGET: u64 = 4096;
+/// Traps and page changes do not end a budget by themselves; this many do.
+const MAX_TURNS: u32 = 1024;
+/// Size of the dispatch table: a power of two, so that an index needs a mask and no check.
+const DISPATCH: usize = 512;
+
+const _: () = assert!(isa::COUNT <= DISPATCH);
+
+/// What the inner loop calls for each row.
+static HANDLERS: [Exec; DISPATCH] = {
+    let mut table: [Exec; DISPATCH] = [|_, _, _| Flow::System; DISPATCH];
+    let mut i = 0;
+    while i < isa::COUNT {
+        let row = isa::ALL.get(isa::Id(i as u16));
+        if !row.system {
+            table[i] = row.exec;
+        }
+        i += 1;
+    }
+    table
+};
+
+impl Hart {
+    /// Execute until the machine is off. A panic in here ends the machine with [`Exit::Fault`].
+    pub fn run(&mut self) {
+        let platform = Arc::clone(&self.platform);
+        let id = self.id;
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.run_until_off())) {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("unknown panic");
+            platform.end(Exit::Fault(format!("hart {id}: {text}")));
+        }
+        self.wires.retired.store(self.retired, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn run_until_off(&mut self) {
+        let mut code = CodeCache::new(&self.platform.ram);
+        while self.await_start() {
+            self.end_rest();
+            while !self.wires.mailbox.is_stopped() {
+                if !self.attend() {
+                    return;
+                }
+                self.execute(&mut code);
+            }
+        }
+    }
+
+    /// Execute about [`BUDGET`] instructions, fewer when somebody asks for attention.
+    fn execute(&mut self, code: &mut CodeCache) {
+        let limit = self.retired + BUDGET;
+        for _ in 0..MAX_TURNS {
+            self.refetch = false;
+            match self.fetch_page(self.pc) {
+                Ok(number) => {
+                    let page = code.enter(&self.platform.ram, number, self.code_generation);
+                    if self.execute_page(page, limit) {
+                        return;
+                    }
+                }
+                Err(exception) => self.take_exception(self.pc, exception),
+            }
+        }
+    }
+
+    /// Execute from `self.pc`, which lies in `page`, until another page has to be entered (`false`) or the budget is used up (`true`).
+    fn execute_page(&mut self, page: &mut Page, limit: u64) -> bool {
+        let wires = Arc::clone(&self.wires);
+        let mut pc = self.pc;
+        let base = pc & !0xfff;
+        let mut slot = (pc & 0xfff) as usize >> 1;
+        let mut retired = self.retired;
+        loop {
+            let op = &page.ops[slot];
+            match HANDLERS[usize::from(op.id.0) % DISPATCH](self, op, pc) {
+                Flow::Next => {
+                    retired += 1;
+                    pc = pc.wrapping_add(u64::from(op.len));
+                    slot += usize::from(op.len) >> 1;
+                }
+                Flow::Jump => {
+                    retired += 1;
+                    pc = self.next_pc;
+                    if retired >= limit || wires.attention() {
+                        self.settle(pc, retired);
+                        return true;
+                    }
+                    if pc & !0xfff != base {
+                        self.settle(pc, retired);
+                        return false;
+                    }
+                    slot = (pc & 0xfff) as usize >> 1;
+                }
+                Flow::Trap => {
+                    self.settle(pc, retired);
+                    self.take_raised(page.word(slot));
+                    return false;
+                }
+                Flow::System => {
+                    self.settle(pc, retired);
+                    self.step(op, page.word(slot));
+                    if self.recheck {
+                        self.accept_interrupt();
+                    }
+                    retired = self.retired;
+                    pc = self.pc;
+                    if retired >= limit || wires.attention() {
+                        return true;
+                    }
+                    if self.refetch || pc & !0xfff != base {
+                        return false;
+                    }
+                    slot = (pc & 0xfff) as usize >> 1;
+                }
+                Flow::Decode => page.decode(slot),
+                Flow::PageEnd => {
+                    self.settle(pc, retired);
+                    return false;
+                }
+                Flow::Crossing => {
+                    self.settle(pc, retired);
+                    self.cross(page.half(slot));
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Make the state exact.
+    #[inline]
+    fn settle(&mut self, pc: u64, retired: u64) {
+        self.pc = pc;
+        self.retired = retired;
+    }
+
+    /// Execute `op`, of the bits `word`, at `self.pc` with the state exact before and after.
+    fn step(&mut self, op: &Op, word: u32) {
+        match (isa::row(op.id).exec)(self, op, self.pc) {
+            Flow::Jump => {
+                self.retired += 1;
+                self.pc = self.next_pc;
+            }
+            Flow::Trap => self.take_raised(word),
+            _ => {
+                self.retired += 1;
+                self.pc = self.pc.wrapping_add(u64::from(op.len));
+            }
+        }
+    }
+
+    /// Execute the instruction at `self.pc`, of which the page holds only the first half.
+    fn cross(&mut self, low: u16) {
+        match self.fetch_half(self.pc.wrapping_add(2)) {
+            Ok(high) => {
+                let word = u32::from(high) << 16 | u32::from(low);
+                self.step(&decode(word), word);
+                if self.recheck {
+                    self.accept_interrupt();
+                }
+            }
+            Err(exception) => self.take_exception(self.pc, exception),
+        }
+    }
+
+    /// Enter the handler of the exception that the instruction `word` at `self.pc` raised.
+    fn take_raised(&mut self, word: u32) {
+        let exception = match self.exception {
+            Exception { cause: Cause::Illegal, .. } => {
+                let bits = if isa::decode::length(word as u16) == 4 { word } else { word & 0xffff };
+                Exception::new(Cause::Illegal, u64::from(bits))
+            }
+            other => other,
+        };
+        self.take_exception(self.pc, exception);
+    }
+}
