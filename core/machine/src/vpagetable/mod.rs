@@ -6,14 +6,17 @@
 //! Sources: RISC-V privileged specification, "Sv39" and "Sv48" with Svade/Svadu; DragonFly BSD's `MAP_VPAGETABLE`,
 //! vkernel(7) and mcontrol(2), for the VPTE formats.
 
+mod access;
 mod context;
 mod format;
+mod large;
 mod region;
 mod tlb;
 mod walk;
 
+pub use access::Trap;
 pub use format::{vpte, Format};
-pub use region::{Trap, VPageTable};
+pub use region::VPageTable;
 pub use tlb::{Tlb, Translation, TLB_ENTRIES};
 pub use walk::{walk, walk_guarded, Leaf};
 

@@ -7,18 +7,21 @@
 //!
 //! Global entries are entered under one view like all others; another address space takes them over at its first miss
 //! ([`Tlb::fill`]) without a walk.
+//!
+//! `unsafe` is one array access without a check of its bounds, which masking guarantees.
 
 use super::context::{kind, salts, Contexts, Selected};
+use super::large::LargePages;
 use super::walk::walk_guarded;
 use super::{Access, Fault, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 use crate::memory::GuestRam;
 
 /// Entries per kind of access.
 pub const TLB_ENTRIES: usize = 2048;
-const INDEX_MASK: u64 = TLB_ENTRIES as u64 - 1;
+/// log2 of the size of an entry. Places are counted in bytes.
+pub(super) const ENTRY_SHIFT: u32 = size_of::<Entry>().trailing_zeros();
+const PLACE_MASK: u64 = (TLB_ENTRIES as u64 - 1) << ENTRY_SHIFT;
 const ALL: [Access; 3] = [Access::Fetch, Access::Load, Access::Store];
-/// Bits of the filter of large pages.
-const FILTER_BITS: u64 = 4096;
 
 /// Where a virtual address leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +71,12 @@ pub struct Tlb {
     selected: [Selected; 3],
     entries: Box<[[Entry; TLB_ENTRIES]; 3]>,
     origins: Box<[[Origin; TLB_ENTRIES]; 3]>,
-    views: [View; 3],
+    fetch_view: View,
+    data_view: View,
     contexts: Contexts,
     epoch: u32,
-    /// Bit `s`: a page of size `1 << s` was entered since the last full flush. Single pages are not counted.
-    sizes: u64,
-    /// Hashes of the large pages that were entered since the last full flush.
-    large: Box<[u64; FILTER_BITS as usize / 64]>,
+    /// Large pages that were entered since the last full flush.
+    large: LargePages,
 }
 
 impl Tlb {
@@ -85,29 +87,32 @@ impl Tlb {
             selected: [Selected::default(); 3],
             entries: Box::new([[Entry::default(); TLB_ENTRIES]; 3]),
             origins: Box::new([[Origin::default(); TLB_ENTRIES]; 3]),
-            views: [View::BARE; 3],
+            fetch_view: View::BARE,
+            data_view: View::BARE,
             contexts: Contexts::new(),
             epoch: 1,
-            sizes: 0,
-            large: Box::new([0; FILTER_BITS as usize / 64]),
+            large: LargePages::new(),
         };
         tlb.reselect();
         tlb
     }
 
     /// Let all accesses be those of `view`. Flushes nothing.
+    #[inline]
     pub fn switch(&mut self, view: &View) {
-        if self.views != [*view; 3] {
-            self.views = [*view; 3];
-            self.reselect();
+        if self.fetch_view != *view {
+            self.fetch_view = *view;
+            self.select_fetch();
         }
+        self.switch_data(view);
     }
 
     /// Let loads and stores be those of `view` (`mstatus.MPRV`, SUM, MXR); fetches stay as they are. Flushes nothing.
+    #[inline]
     pub fn switch_data(&mut self, view: &View) {
-        if self.views[1..] != [*view; 2] {
-            self.views[1..].fill(*view);
-            self.reselect();
+        if self.data_view != *view {
+            self.data_view = *view;
+            self.select_data();
         }
     }
 
@@ -118,12 +123,29 @@ impl Tlb {
     #[must_use]
     #[inline(always)]
     pub fn lookup(&self, va: u64, len: u64, access: Access) -> Option<*mut u8> {
-        let selected = &self.selected[access as usize];
-        let entry = &self.entries[access as usize][((va >> PAGE_SHIFT ^ selected.salt) & INDEX_MASK) as usize];
         // The page of the last byte has to be the entry's; were it another than that of the first byte, it would be the
         // next one, which has another place.
-        let last = va.wrapping_add(len.wrapping_sub(1));
-        (entry.tag == (last & !PAGE_MASK | selected.context)).then(|| va.wrapping_add(entry.addend) as *mut u8)
+        self.compare(va, va.wrapping_add(len.wrapping_sub(1)) & !PAGE_MASK, access)
+    }
+
+    /// [`Tlb::lookup`] of `len` bytes (1, 2, 4 or 8) that also finds nothing when `va` is not a multiple of `len`, at no
+    /// cost: what it finds is naturally aligned.
+    #[must_use]
+    #[inline(always)]
+    pub fn lookup_aligned(&self, va: u64, len: u64, access: Access) -> Option<*mut u8> {
+        // Tags have zeros where the address of a misaligned word has ones.
+        self.compare(va, va & (!PAGE_MASK | (len.wrapping_sub(1) & 7)), access)
+    }
+
+    /// The host address of `va` when `page` is the page that its entry is of.
+    #[inline(always)]
+    fn compare(&self, va: u64, page: u64, access: Access) -> Option<*mut u8> {
+        let selected = &self.selected[access as usize];
+        let array = self.entries[access as usize].as_ptr();
+        // SAFETY: `place` is below the size of the array and a multiple of that of an entry. (As an index it costs two
+        // more shifts, in the one function that runs at every access.)
+        let entry = unsafe { &*array.byte_add(place(va, selected.salt)) };
+        (entry.tag == page | selected.context).then(|| va.wrapping_add(entry.addend) as *mut u8)
     }
 
     /// Translate `va` for `access` by `view`, and remember it when it leads to RAM. Call it when [`Tlb::lookup`] found
@@ -154,7 +176,7 @@ impl Tlb {
         guard: &impl Fn(u64, u64, Access) -> bool,
     ) -> Result<Translation, Fault> {
         let selected = self.number(view, access);
-        let place = place(va, selected.salt);
+        let place = index(va, selected.salt);
         let tag = va & !PAGE_MASK | selected.context;
         let class = (view.format as u8) << 3 | kind(view, access);
         let entry = &mut self.entries[access as usize][place];
@@ -181,11 +203,7 @@ impl Tlb {
             class,
             page: shift as u8 | if leaf.global { GLOBAL } else { 0 },
         };
-        if shift > PAGE_SHIFT {
-            let bit = filter_bit(va, shift);
-            self.sizes |= 1 << shift;
-            self.large[(bit / 64) as usize] |= 1 << (bit % 64);
-        }
+        self.large.insert(va, shift);
         Ok(Translation::Ram(va.wrapping_add(addend) as *mut u8))
     }
 
@@ -195,33 +213,19 @@ impl Tlb {
         let Some(va) = va else {
             if asid.is_none() {
                 self.epoch = self.epoch.wrapping_add(1);
-                self.sizes = 0;
-                self.large.fill(0);
+                self.large.clear();
             }
             self.contexts.retire(asid);
             return self.reselect();
         };
-        let large = self.in_large_page(va);
+        let large = self.large.may_hold(va);
         for access in ALL {
             if large {
                 (0..TLB_ENTRIES).for_each(|place| self.drop_if(access, place, va, asid));
             } else {
-                salts().for_each(|salt| self.drop_if(access, place(va, salt), va, asid));
+                salts(access).for_each(|salt| self.drop_if(access, index(va, salt), va, asid));
             }
         }
-    }
-
-    /// Whether `va` may lie in a large page that was entered; seldom wrongly so.
-    fn in_large_page(&self, va: u64) -> bool {
-        let mut sizes = self.sizes;
-        while sizes != 0 {
-            let bit = filter_bit(va, sizes.trailing_zeros());
-            if self.large[(bit / 64) as usize] >> (bit % 64) & 1 != 0 {
-                return true;
-            }
-            sizes &= sizes - 1;
-        }
-        false
     }
 
     /// Forget the entry at `place` when a flush of `va` and `asid` covers it.
@@ -235,11 +239,20 @@ impl Tlb {
         }
     }
 
+    fn select_fetch(&mut self) {
+        let view = self.fetch_view;
+        self.selected[Access::Fetch as usize] = self.number(&view, Access::Fetch);
+    }
+
+    fn select_data(&mut self) {
+        let view = self.data_view;
+        self.selected[Access::Load as usize] = self.number(&view, Access::Load);
+        self.selected[Access::Store as usize] = self.selected[Access::Load as usize];
+    }
+
     fn reselect(&mut self) {
-        for access in ALL {
-            let view = self.views[access as usize];
-            self.selected[access as usize] = self.number(&view, access);
-        }
+        self.select_fetch();
+        self.select_data();
     }
 
     /// The number of `view`, having wiped the TLB if there was none left.
@@ -254,8 +267,7 @@ impl Tlb {
     fn wipe(&mut self) {
         self.entries.iter_mut().for_each(|array| array.fill(Entry::default()));
         self.contexts.restart();
-        self.sizes = 0;
-        self.large.fill(0);
+        self.large.clear();
         self.reselect();
     }
 }
@@ -266,11 +278,12 @@ impl Default for Tlb {
     }
 }
 
+/// Where in its array the entry for `va` lies, in bytes.
+#[inline(always)]
 fn place(va: u64, salt: u64) -> usize {
-    ((va >> PAGE_SHIFT ^ salt) & INDEX_MASK) as usize
+    ((va >> (PAGE_SHIFT - ENTRY_SHIFT) ^ salt) & PLACE_MASK) as usize
 }
 
-fn filter_bit(va: u64, shift: u32) -> u64 {
-    let page = (va >> shift) << 6 | u64::from(shift);
-    page.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - FILTER_BITS.trailing_zeros())
+fn index(va: u64, salt: u64) -> usize {
+    place(va, salt) >> ENTRY_SHIFT
 }
