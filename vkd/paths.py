@@ -1,10 +1,9 @@
-"""Where vkd keeps what: the runtime folder (sockets, locks), the state folder (store, logs) and the cache (images).
+"""Where vkd keeps what: the runtime folder (sockets, locks) and the state folder (store, logs).
 
 | folder | first of |
 |---|---|
 | runtime | `$VKD_RUNTIME_DIR`, `$XDG_RUNTIME_DIR/vkd`, `/run/vkd` for root, `/tmp/vkd-UID` |
 | state | `$VKD_STATE_DIR`, `$XDG_STATE_HOME/vkd`, `~/.local/state/vkd` |
-| cache | `$VKD_CACHE_DIR`, `$XDG_CACHE_HOME/vkd`, `~/.cache/vkd` |
 
 The functions only name the folders; :func:`ensure_private` makes one and refuses one that others could write.
 """
@@ -18,8 +17,8 @@ from vkd.errors import HostLacksError
 #: The longest path that fits `sockaddr_un.sun_path` with its final zero byte (unix(7)).
 MAX_SOCKET_PATH = 107
 
-#: Room that the paths within the runtime folder need: `CLUSTER/GUEST/console.sock` and the like.
-_LONGEST_BELOW_RUNTIME = 40
+#: The longest name of a socket in a guest's folder, with its slash.
+_SOCKET_NAME = len("/console.sock")
 
 
 def runtime_dir() -> Path:
@@ -35,12 +34,10 @@ def runtime_dir() -> Path:
 
 def state_dir() -> Path:
     """Return the folder of what must outlive a boot of the host; it need not exist."""
-    return _user_dir("VKD_STATE_DIR", "XDG_STATE_HOME", ".local/state")
-
-
-def cache_dir() -> Path:
-    """Return the folder of what can be got again; it need not exist."""
-    return _user_dir("VKD_CACHE_DIR", "XDG_CACHE_HOME", ".cache")
+    if chosen := os.environ.get("VKD_STATE_DIR"):
+        return Path(chosen).absolute()
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local/state") / "vkd"
 
 
 def control_socket() -> Path:
@@ -71,21 +68,18 @@ def ensure_private(folder: Path) -> Path:
 
 
 def ensure_runtime_dir() -> Path:
-    """Make the runtime folder, check that it is private and short enough for socket paths, and return it."""
-    folder = runtime_dir()
-    if len(os.fsencode(folder)) + _LONGEST_BELOW_RUNTIME > MAX_SOCKET_PATH:
+    """Make the runtime folder, check that it is private and short enough for its sockets, and return it."""
+    check_socket_room(runtime_dir())
+    return ensure_private(runtime_dir())
+
+
+def check_socket_room(folder: Path) -> None:
+    """Raise `HostLacksError` if sockets in `folder` would have paths that are too long for the kernel."""
+    if (length := len(os.fsencode(folder)) + _SOCKET_NAME) > MAX_SOCKET_PATH:
         raise HostLacksError(
-            f"the runtime folder's path is too long for unix sockets: {folder}",
-            hint=f"set VKD_RUNTIME_DIR to a path of at most {MAX_SOCKET_PATH - _LONGEST_BELOW_RUNTIME} bytes",
+            f"the path is too long for unix sockets by {length - MAX_SOCKET_PATH} bytes: {folder}",
+            hint="set VKD_RUNTIME_DIR to a shorter one, or give shorter names",
         )
-    return ensure_private(folder)
 
 
-_OTHER_FOLDER = "set VKD_RUNTIME_DIR (or VKD_STATE_DIR, VKD_CACHE_DIR) to a folder of your own"
-
-
-def _user_dir(variable: str, xdg: str, below_home: str) -> Path:
-    if chosen := os.environ.get(variable):
-        return Path(chosen).absolute()
-    base = os.environ.get(xdg)
-    return (Path(base) if base else Path.home() / below_home) / "vkd"
+_OTHER_FOLDER = "set VKD_RUNTIME_DIR (or VKD_STATE_DIR) to a folder of your own"

@@ -29,14 +29,15 @@ class Locator:
         self._at = 0
         self._counted = 0
         self._line = 1
-        self._lines: dict[KeyPath, int] = {}
+        #: By path: keys as text, list items by index.
+        self.lines: dict[KeyPath, int] = {}
         self._array_tables: dict[KeyPath, int] = {}
         self._scan()
 
     def line(self, path: KeyPath) -> int | None:
         """Return the line of `path`, or of its nearest parent that has one."""
         for length in range(len(path), 0, -1):
-            if (line := self._lines.get(path[:length])) is not None:
+            if (line := self.lines.get(path[:length])) is not None:
                 return line
         return None
 
@@ -65,14 +66,14 @@ class Locator:
             path = (*path, key)
             last = at == len(keys) - 1
             if array and last:
-                self._lines.setdefault(path, line)
+                self.lines.setdefault(path, line)
                 self._array_tables[path] = self._array_tables.get(path, -1) + 1
             if path in self._array_tables:
                 path = (*path, self._array_tables[path])
             if last:
-                self._lines[path] = line
+                self.lines[path] = line
             else:
-                self._lines.setdefault(path, line)
+                self.lines.setdefault(path, line)
         return path
 
     def _pair(self, table: KeyPath, depth: int) -> None:
@@ -80,7 +81,7 @@ class Locator:
         path = table
         for key in self._keys():
             path = (*path, key)
-            self._lines.setdefault(path, line)
+            self.lines.setdefault(path, line)
         self._skip(_INLINE_BLANK)
         if self._take("="):
             self._skip(_INLINE_BLANK)
@@ -128,7 +129,7 @@ class Locator:
         index = 0
         while not self._closes("]", first=index == 0):
             item = (*path, index)
-            self._lines[item] = self._here()
+            self.lines[item] = self._here()
             self._value(item, depth + 1)
             index += 1
 

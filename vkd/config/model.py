@@ -118,5 +118,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     """All guests and networks of one file, by name, in the file's order."""
 
     name: str
+    #: Address of the Debian mirror for images; nil for the one of the host's APT.
+    mirror: str | None = None
     networks: dict[str, Network]
     guests: dict[str, Guest]

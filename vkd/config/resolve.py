@@ -29,7 +29,7 @@ def resolve(
     clean = check(dict(document), ClusterTable, (), problems)
     name = clean.get("name") or _host_name(stem)
     networks = resolve_networks(clean, name, problems)
-    if not clean.get("guests") and not document.get("guests"):
+    if not clean.get("guests") and not problems.found:
         problems.add((), "there is no guest", hint="add a table such as [guests.a]")
     merged = {guest: merge(clean, guest, problems) for guest in clean.get("guests", {})}
     around = Surroundings(name, networks, folder, problems)
@@ -37,7 +37,7 @@ def resolve(
     _choose_addresses(guests, networks, merged, problems)
     _check_macs(guests, merged, problems)
     _check_forwards(guests, merged, problems)
-    return Cluster(name=name, networks=networks, guests=guests), merged
+    return Cluster(name=name, mirror=clean.get("mirror"), networks=networks, guests=guests), merged
 
 
 def _host_name(stem: str) -> str:

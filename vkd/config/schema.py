@@ -221,6 +221,15 @@ class ClusterTable(Table):
     name: Annotated[
         str | UnsetType, _key("Name of the cluster.", "demo", values.LABEL, "the file's name without `.toml`")
     ] = UNSET
+    mirror: Annotated[
+        str | UnsetType,
+        _key(
+            "Address of a Debian mirror with riscv64, from which images are made.",
+            "http://mirror.example/debian",
+            values.MIRROR,
+            "the one of this machine's APT",
+        ),
+    ] = UNSET
     overcommit: Annotated[bool, _key("Allow guests to have more memory in sum than the host has available.", True)] = (
         False
     )

@@ -19,6 +19,7 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _FORWARD = re.compile(r"(?:([0-9.]+):)?([0-9]+):([0-9]+)(?:/(tcp|udp))?")
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MIRROR = re.compile(r"(https?://|file:/)[!-~]+")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _MODE = re.compile(r"0?[0-7]{3,4}")
 
@@ -175,6 +176,13 @@ def user(value: str) -> str:
     return value
 
 
+def mirror(value: str) -> str:
+    """Return the address of a package mirror."""
+    if not _MIRROR.fullmatch(value):
+        raise ValueError(value)
+    return value
+
+
 def mode(value: str) -> int:
     """Return permission bits from octal text."""
     if not _MODE.fullmatch(value):
@@ -197,4 +205,5 @@ LINE = Kind("text", "text on one line", line)
 COMMAND_LINE = Kind("text", "text on one line, at most 1023 bytes", command_line)
 ENV_NAME = Kind("variable", "letters, digits and _, not a digit first", env_name)
 MODE = Kind("mode", 'octal permissions as text, such as "0644"', mode)
+MIRROR = Kind("address", "an address that begins with http://, https:// or file:/", mirror)
 USER = Kind("user", "a user name: lower-case letters, digits, _ and -, at most 32", user)
