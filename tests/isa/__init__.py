@@ -1,0 +1,1 @@
+"""Instruction tests and the differential fuzzer."""

@@ -1,0 +1,52 @@
+"""Every program of `programs/` on our machine, and on QEMU as the check that the program itself is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.isa import toolchain
+from tests.isa.runners import RUNNERS, Runner
+
+PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.S"))
+SECONDS = 60
+
+Build = Callable[[Path, Runner], Path]
+
+
+def harts(source: Path) -> int:
+    """Read how many harts a program wants from its `// harts: N` line; one when it does not say."""
+    for line in source.read_text().splitlines():
+        if line.startswith("// harts:"):
+            return int(line.removeprefix("// harts:"))
+    return 1
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    folder = tmp_path_factory.mktemp("isa")
+
+    def assemble(source: Path, runner: Runner) -> Path:
+        elf = folder / f"{source.stem}-{runner.name}.elf"
+        toolchain.assemble(source, elf, runner.defines)
+        return elf
+
+    return assemble
+
+
+def test_there_are_programs() -> None:
+    assert PROGRAMS
+
+
+@pytest.mark.parametrize("runner", RUNNERS, ids=lambda runner: runner.name)
+@pytest.mark.parametrize("source", PROGRAMS, ids=lambda source: source.stem)
+def test_program(source: Path, runner: Runner, build: Build) -> None:
+    for reason in (toolchain.missing(), runner.missing()):
+        if reason is not None:
+            pytest.skip(reason)
+    outcome = runner.run(build(source, runner), harts(source), SECONDS)
+    assert outcome.code == 0, (
+        f"{source.name} on {runner.name}: {outcome.code}: {outcome.output.decode(errors='replace')}"
+    )
