@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod switch;
 mod vpagetable;
 
 /// The native half of vkd and vether.
@@ -10,6 +11,8 @@ mod _native {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+    #[pymodule_export]
+    use crate::switch::{drop_reasons, Switch};
     #[pymodule_export]
     use crate::vpagetable::{AccessFault, MemoryFault, PageFault, VPageTable};
 }

@@ -1,0 +1,190 @@
+//! `vkd._native.Switch`: the handle of a running switch.
+
+use pyo3::exceptions::{PyKeyError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use switch::io::{Datapath, GuestLink, Link, PortReport, Worker};
+use switch::wire::Mac;
+use switch::{DropReason, PortConfig, SwitchConfig};
+
+/// Every reason why a frame is dropped: its stable name and a sentence.
+#[pyfunction]
+pub fn drop_reasons() -> Vec<(&'static str, &'static str)> {
+    DropReason::ALL.iter().map(|reason| (reason.name(), reason.text())).collect()
+}
+
+/// A switch whose datapath runs in a thread of its own. Closing it (or forgetting it) removes all ports.
+#[pyclass(frozen, module = "vkd._native")]
+pub struct Switch {
+    datapath: Mutex<Option<Datapath>>,
+}
+
+impl Switch {
+    fn lock(&self) -> MutexGuard<'_, Option<Datapath>> {
+        self.datapath.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Run `command` on the datapath's thread while the GIL is released.
+    fn run<R: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        command: impl FnOnce(&mut Worker) -> R + Send + 'static,
+    ) -> PyResult<R> {
+        py.detach(|| match &*self.lock() {
+            Some(datapath) => datapath.run(command).map_err(|stopped| stopped.to_string()),
+            None => Err("the switch is closed".into()),
+        })
+        .map_err(PyRuntimeError::new_err)
+    }
+
+    fn add_link(&self, py: Python<'_>, name: String, split_horizon: u32, link: Box<dyn Link>) -> PyResult<()> {
+        self.run(py, move |worker| {
+            if worker.find(&name).is_some() {
+                return Err(PyValueError::new_err(format!("there is a port {name} already")));
+            }
+            let config = PortConfig { name, split_horizon, ..PortConfig::default() };
+            worker.add_port(config, link).map(|_| ()).map_err(PyErr::from)
+        })?
+    }
+}
+
+#[pymethods]
+impl Switch {
+    #[new]
+    #[pyo3(signature = (*, ageing = 300.0, fdb_capacity = 65_536))]
+    fn new(ageing: f64, fdb_capacity: usize) -> PyResult<Switch> {
+        let ageing = Duration::try_from_secs_f64(ageing).map_err(|e| PyValueError::new_err(format!("ageing: {e}")))?;
+        let datapath = Datapath::start(SwitchConfig { ageing, fdb_capacity })?;
+        Ok(Switch { datapath: Mutex::new(Some(datapath)) })
+    }
+
+    /// End the datapath and remove all ports and their sockets.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| drop(self.lock().take()));
+    }
+
+    /// Add a guest's port that listens at the SEQPACKET socket `path`.
+    #[pyo3(signature = (name, path, *, split_horizon = 0))]
+    fn add_guest_port(&self, py: Python<'_>, name: String, path: PathBuf, split_horizon: u32) -> PyResult<()> {
+        if self.run(py, {
+            let name = name.clone();
+            move |worker| worker.find(&name).is_some()
+        })? {
+            return Err(PyValueError::new_err(format!("there is a port {name} already")));
+        }
+        let link = GuestLink::listen(&path).map_err(|e| PyOSError::new_err((e.raw_os_error(), e.to_string(), path)))?;
+        self.add_link(py, name, split_horizon, Box::new(link))
+    }
+
+    /// Remove the port `name`. KeyError if there is none.
+    fn remove_port(&self, py: Python<'_>, name: String) -> PyResult<()> {
+        self.run(py, move |worker| {
+            let id = worker.find(&name).ok_or_else(|| PyKeyError::new_err(name))?;
+            worker.remove_port(id);
+            Ok(())
+        })?
+    }
+
+    /// All ports with their state and counters, in the order of their numbers.
+    fn ports<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        self.run(py, |worker| worker.reports())?.iter().map(|report| port_dict(py, report)).collect()
+    }
+
+    /// The forwarding database.
+    fn fdb<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let rows = self.run(py, |worker| {
+            let now = worker.now();
+            let switch = worker.switch();
+            let name = |id| switch.port(id).map_or_else(String::new, |port| port.name.clone());
+            let age = |seen: Duration| now.saturating_sub(seen).as_secs_f64();
+            let rows = switch.fdb().iter();
+            rows.map(|(vlan, mac, entry)| (vlan, mac, name(entry.port), entry.seen.map(age))).collect::<Vec<_>>()
+        })?;
+        let row = |(vlan, mac, port, age): (u16, Mac, String, Option<f64>)| {
+            let dict = PyDict::new(py);
+            dict.set_item("mac", mac.to_string())?;
+            dict.set_item("vlan", vlan)?;
+            dict.set_item("port", port)?;
+            dict.set_item("static", age.is_none())?;
+            dict.set_item("age", age)?;
+            Ok(dict)
+        };
+        rows.into_iter().map(row).collect()
+    }
+
+    /// How often an address could not be learned because the forwarding database was full.
+    fn fdb_refused(&self, py: Python<'_>) -> PyResult<u64> {
+        self.run(py, |worker| worker.switch().fdb().refused())
+    }
+
+    /// Fix `mac` to the port `name`.
+    fn add_static(&self, py: Python<'_>, mac: &str, name: String) -> PyResult<()> {
+        let mac = Mac::parse(mac).ok_or_else(|| PyValueError::new_err(format!("not a MAC address: {mac}")))?;
+        self.run(py, move |worker| {
+            let id = worker.find(&name).ok_or_else(|| PyKeyError::new_err(name))?;
+            let added = worker.switch().add_static(mac, id);
+            added.map_err(|_| PyValueError::new_err("the forwarding database is full"))
+        })?
+    }
+
+    /// Forget learned addresses, of the port `name` or of all.
+    #[pyo3(signature = (name = None))]
+    fn flush(&self, py: Python<'_>, name: Option<String>) -> PyResult<()> {
+        self.run(py, move |worker| {
+            let id = match name {
+                Some(name) => Some(worker.find(&name).ok_or_else(|| PyKeyError::new_err(name))?),
+                None => None,
+            };
+            worker.switch().flush(id);
+            Ok(())
+        })?
+    }
+
+    /// Feed a complete `frame` to the switch as though it had come in at the port `name`.
+    fn inject(&self, py: Python<'_>, name: String, frame: Vec<u8>) -> PyResult<()> {
+        self.run(py, move |worker| {
+            let id = worker.find(&name).ok_or_else(|| PyKeyError::new_err(name))?;
+            worker.inject(id, &frame);
+            Ok(())
+        })?
+    }
+
+    /// A descriptor that is readable while frames wait for [`Switch::take`]. It lives as long as the switch.
+    fn punt_fd(&self) -> PyResult<i32> {
+        let datapath = self.lock();
+        let datapath = datapath.as_ref().ok_or_else(|| PyRuntimeError::new_err("the switch is closed"))?;
+        Ok(datapath.punts().as_fd().as_raw_fd())
+    }
+
+    /// The frames that wait for the control plane: port, reason, frame.
+    fn take<'py>(&self, py: Python<'py>) -> Vec<(String, &'static str, Bound<'py, PyBytes>)> {
+        let punts = self.lock().as_ref().map(|datapath| datapath.punts().take()).unwrap_or_default();
+        punts.into_iter().map(|punt| (punt.port, punt.reason, PyBytes::new(py, &punt.frame))).collect()
+    }
+}
+
+fn port_dict<'py>(py: Python<'py>, report: &PortReport) -> PyResult<Bound<'py, PyDict>> {
+    let counters = &report.counters;
+    let drops = PyDict::new(py);
+    for (reason, count) in counters.drops.iter() {
+        drops.set_item(reason.name(), count)?;
+    }
+    let dict = PyDict::new(py);
+    dict.set_item("name", &report.name)?;
+    dict.set_item("kind", report.kind)?;
+    dict.set_item("state", report.state.name())?;
+    dict.set_item("carrier", report.carrier)?;
+    dict.set_item("offloads", report.capabilities.bits())?;
+    dict.set_item("backlog", report.backlog)?;
+    dict.set_item("rx_frames", counters.rx_frames)?;
+    dict.set_item("rx_bytes", counters.rx_bytes)?;
+    dict.set_item("tx_frames", counters.tx_frames)?;
+    dict.set_item("tx_bytes", counters.tx_bytes)?;
+    dict.set_item("flooded", counters.flooded)?;
+    dict.set_item("drops", drops)?;
+    Ok(dict)
+}

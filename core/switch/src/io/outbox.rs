@@ -1,0 +1,124 @@
+//! What is on its way to one peer: the list of this turn, and the queue of what the peer did not take.
+
+use super::batch::{Batch, BATCH};
+use super::link::Link;
+use super::queue::{PacketQueue, QUEUE_BYTES};
+use super::socket::is_transient;
+use crate::wire::VNET_HEADER;
+use std::io;
+use std::ops::Range;
+
+/// Where a packet of this turn lies.
+#[derive(Clone, Debug)]
+pub(super) enum Packet {
+    /// In this buffer of the batch.
+    Slot(usize),
+    /// In the arena of finished packets.
+    Arena(Range<usize>),
+}
+
+/// What became of packets.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) frames: u64,
+    pub(super) bytes: u64,
+    pub(super) queue_full: u64,
+    pub(super) failed: u64,
+    /// The peer is gone.
+    pub(super) gone: bool,
+}
+
+pub(super) struct Outbox {
+    list: Vec<Packet>,
+    queue: PacketQueue,
+}
+
+impl Outbox {
+    pub(super) fn new() -> Outbox {
+        Outbox { list: Vec::with_capacity(BATCH), queue: PacketQueue::new(QUEUE_BYTES) }
+    }
+
+    /// Note a packet of this turn; returns whether it is the first.
+    pub(super) fn add(&mut self, packet: Packet) -> bool {
+        self.list.push(packet);
+        self.list.len() == 1
+    }
+
+    /// Whether packets wait for the peer.
+    pub(super) fn has_backlog(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Packets that wait for the peer.
+    pub(super) fn backlog(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Send the list, behind what already waits; queue what the peer does not take.
+    pub(super) fn flush(&mut self, link: &mut dyn Link, batch: &Batch, arena: &[u8]) -> Tally {
+        let mut tally = Tally::default();
+        for chunk in self.list.chunks(BATCH) {
+            let mut views = [&[][..]; BATCH];
+            for (view, packet) in views.iter_mut().zip(chunk) {
+                *view = match packet {
+                    Packet::Slot(index) => batch.packet(*index),
+                    Packet::Arena(range) => &arena[range.clone()],
+                };
+            }
+            let views = &views[..chunk.len()];
+            let sent = if self.queue.is_empty() { send(link, views, &mut tally) } else { 0 };
+            for packet in &views[sent..] {
+                if !tally.gone && !self.queue.push(packet) {
+                    tally.queue_full += 1;
+                }
+            }
+        }
+        self.list.clear();
+        tally
+    }
+
+    /// The peer takes more: send what waits, at most a batch.
+    pub(super) fn drain(&mut self, link: &mut dyn Link) -> Tally {
+        let mut tally = Tally::default();
+        let mut views = [&[][..]; BATCH];
+        let count = self.queue.peek(&mut views);
+        let done = send(link, &views[..count], &mut tally);
+        self.queue.pop(done);
+        tally
+    }
+
+    /// Forget everything; returns how many packets that were.
+    pub(super) fn clear(&mut self) -> u64 {
+        let lost = self.list.len() + self.queue.len();
+        self.list.clear();
+        self.queue.pop(self.queue.len());
+        lost as u64
+    }
+}
+
+/// Send until the peer blocks or is gone; returns how many packets are done with, sent or refused by the host.
+fn send(link: &mut dyn Link, packets: &[&[u8]], tally: &mut Tally) -> usize {
+    let mut done = 0;
+    while done < packets.len() {
+        match link.send(&packets[done..]) {
+            Ok(0) => break,
+            Ok(sent) => {
+                let bytes: usize = packets[done..done + sent].iter().map(|p| p.len().saturating_sub(VNET_HEADER)).sum();
+                tally.frames += sent as u64;
+                tally.bytes += bytes as u64;
+                done += sent;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if is_transient(&error) => break,
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EMSGSIZE | libc::EINVAL)) => {
+                tally.failed += 1;
+                done += 1;
+            }
+            Err(_) => {
+                tally.gone = true;
+                break;
+            }
+        }
+    }
+    done
+}
