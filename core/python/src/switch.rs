@@ -57,7 +57,7 @@ impl Switch {
     #[new]
     #[pyo3(signature = (*, ageing = 300.0, fdb_capacity = 65_536))]
     fn new(ageing: f64, fdb_capacity: usize) -> PyResult<Switch> {
-        let ageing = Duration::try_from_secs_f64(ageing).map_err(|e| PyValueError::new_err(format!("ageing: {e}")))?;
+        let ageing = seconds_of(ageing)?;
         let datapath = Datapath::start(SwitchConfig { ageing, fdb_capacity })?;
         Ok(Switch { datapath: Mutex::new(Some(datapath)) })
     }
@@ -121,6 +121,15 @@ impl Switch {
         self.run(py, |worker| worker.switch().fdb().refused())
     }
 
+    /// Change how many seconds an address lives without being seen.
+    fn set_ageing(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
+        let ageing = seconds_of(seconds)?;
+        self.run(py, move |worker| {
+            let now = worker.now();
+            worker.switch().set_ageing(ageing, now);
+        })
+    }
+
     /// Fix `mac` to the port `name`.
     fn add_static(&self, py: Python<'_>, mac: &str, name: String) -> PyResult<()> {
         let mac = Mac::parse(mac).ok_or_else(|| PyValueError::new_err(format!("not a MAC address: {mac}")))?;
@@ -165,6 +174,10 @@ impl Switch {
         let punts = self.lock().as_ref().map(|datapath| datapath.punts().take()).unwrap_or_default();
         punts.into_iter().map(|punt| (punt.port, punt.reason, PyBytes::new(py, &punt.frame))).collect()
     }
+}
+
+fn seconds_of(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(format!("seconds: {error}")))
 }
 
 fn port_dict<'py>(py: Python<'py>, report: &PortReport) -> PyResult<Bound<'py, PyDict>> {

@@ -110,6 +110,11 @@ impl Fdb {
         self.ageing
     }
 
+    /// Change how long an address lives without being seen.
+    pub fn set_ageing(&mut self, ageing: Duration) {
+        self.ageing = ageing;
+    }
+
     fn is_fresh(&self, entry: &Entry, now: Duration) -> bool {
         is_fresh(entry, self.ageing, now)
     }

@@ -204,6 +204,12 @@ impl Switch {
         self.fdb.flush(id);
     }
 
+    /// Change how long an address lives without being seen, from `now` on.
+    pub fn set_ageing(&mut self, ageing: Duration, now: Duration) {
+        self.fdb.set_ageing(ageing);
+        self.next_sweep = now + sweep_period(ageing);
+    }
+
     /// Do what is due at `now`.
     pub fn poll(&mut self, now: Duration) {
         if now >= self.next_sweep {

@@ -1,0 +1,5 @@
+"""`python -m vether`."""
+
+from vether.cli import main
+
+main()

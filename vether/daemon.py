@@ -1,0 +1,99 @@
+"""The switch daemon: a trio control plane around the datapath."""
+
+import logging
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from vether import __version__
+from vether.config import Spec, convert_untrusted
+from vether.control import ControlError
+from vether.control.aio import Call, serve
+from vether.errors import HostLacksError, SpecError, VetherError
+from vether.folder import Folder, claim
+from vether.network import Network
+
+log = logging.getLogger(__name__)
+
+#: Stable codes of control errors.
+_CODES = {SpecError: "invalid", HostLacksError: "host-lacks"}
+
+VIEWS = ("ports", "fdb", "stats", "forwards", "spec")
+
+
+class Daemon:
+    """The operations of the control socket; see docs/vether.md."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.stopped = trio.Event()
+
+    async def apply(self, call: Call) -> dict[str, Any]:
+        """Make the switch equal to the given specification."""
+        try:
+            changed = self._network.apply(convert_untrusted(call.args.get("spec")))
+        except VetherError as error:
+            raise ControlError(_CODES.get(type(error), "failed"), error.message, error.hint) from error
+        return {"changed": changed, "forwards": self._network.forwards()}
+
+    async def show(self, call: Call) -> Any:
+        """Show ports, fdb, stats, forwards or spec."""
+        what = call.args.get("what")
+        if what not in VIEWS:
+            raise ControlError("invalid", f"cannot show {what!r}", f"what there is: {', '.join(VIEWS)}")
+        return self._network.show(str(what))
+
+    async def ping(self, _call: Call) -> dict[str, Any]:
+        """Tell who answers."""
+        return {"version": __version__, "pid": os.getpid(), "name": self._network.spec.name}
+
+    async def stop(self, _call: Call) -> None:
+        """Stop, after the answer."""
+        self.stopped.set()
+
+
+async def run(spec: Spec, folder: Folder, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    """Serve `spec` from `folder` until `stop`, SIGTERM or SIGINT. Raises `VetherError`."""
+    with claim(folder), _log_to(folder.log), trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        network = Network(folder, spec)
+        try:
+            daemon = Daemon(network)
+            operations = {name: getattr(daemon, name) for name in ("apply", "show", "ping", "stop")}
+            async with trio.open_nursery() as nursery:
+                await nursery.start(serve, folder.control, operations)
+                nursery.start_soon(_stop_on_signal, signals, daemon)
+                log.info("%s: %d ports, process %d", spec.name, len(spec.ports), os.getpid())
+                task_status.started()
+                await daemon.stopped.wait()
+                # The answer to `stop` is on its way; give it a moment to get out.
+                await trio.sleep(0.05)
+                nursery.cancel_scope.cancel()
+        finally:
+            network.close()
+        log.info("%s: stopped", spec.name)
+
+
+async def _stop_on_signal(signals: Any, daemon: Daemon) -> None:
+    async for number in signals:
+        log.info("stopping: %s", signal.Signals(number).name)
+        daemon.stopped.set()
+
+
+class _log_to:  # noqa: N801 - reads as a verb
+    """Write the log to a file while the daemon runs."""
+
+    def __init__(self, path: Path) -> None:
+        self._handler = logging.FileHandler(path)
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+
+    def __enter__(self) -> None:
+        logger = logging.getLogger("vether")
+        logger.addHandler(self._handler)
+        logger.setLevel(logging.INFO)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("vether").removeHandler(self._handler)
+        self._handler.close()
