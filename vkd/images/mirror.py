@@ -23,8 +23,8 @@ DEBIAN_SUITES = frozenset(
     | {"buster", "bullseye", "bookworm", "trixie", "forky", "duke"}
 )
 HINT = (
-    f'name a Debian mirror that has riscv64: the environment variable {VARIABLE}=URL or `mirror = "URL"` in the '
-    "cluster file, where URL is what stands after `deb` in an APT source, for example http://HOST/debian"
+    f"name a Debian mirror that has riscv64 in the environment: {VARIABLE}=URL, where URL is what stands after `deb` "
+    "in an APT source, for example http://HOST/debian"
 )
 
 

@@ -23,8 +23,8 @@ from vkd.images.modules import Module, alias_table, closure, dependency_table
 from vkd.images.unpack import members
 
 NAME = "tiny"
-RECIPE = 1
-"""Counts up when the code here makes other bytes of the same packages and files."""
+SOURCES = ("tiny.py", "cpio.py", "modules.py", "elf.py")
+"""The code whose change may make other bytes of the same packages."""
 
 DEFAULT_CMDLINE = "console=ttyS0 quiet panic=-1 cryptomgr.notests initcall_blacklist=jent_mod_init"
 """Kernel parameters of a guest that names none."""
@@ -66,8 +66,10 @@ class Built:
 
 
 def recipe() -> str:
-    """Return the digest of all that shapes the image beside the packages."""
-    digest = hashlib.sha256(repr((RECIPE, KERNEL, PROGRAMS, BOOT_MODULES, DEMAND_MODULES)).encode())
+    """Return the digest of all that shapes the image beside the packages: this code and the files that come with it."""
+    digest = hashlib.sha256()
+    for name in SOURCES:
+        digest.update((files("vkd.images") / name).read_bytes())
     for entry in own_files():
         digest.update(repr(entry).encode())
     return digest.hexdigest()
@@ -137,18 +139,18 @@ def _programs(packages: Mapping[str, Package], take: Callable[[str], Path], chec
             needed = dynamic_untrusted(image).needed
         except ValueError as error:
             raise ImageError(f"{path} of the package {package.name}: {error}") from error
-        # By Debian policy a package depends on the packages of the libraries that its files need.
-        candidates = [name for name in package.depends if name in packages and packages[name].section == "libs"]
+        # By Debian policy a package has, or depends on the packages of, the libraries that its files need.
+        related = (package.name, *package.depends)
+        candidates = [name for name in related if name in packages and packages[name].section == "libs"]
         for soname in needed:
             while soname not in libraries:
                 if not candidates:
                     raise ImageError(f"no package that {package.name} depends on has {soname}, which {path} needs")
                 name = candidates.pop(0)
                 for found, data in _libraries(take(name), check).items():
-                    if found not in needed and found not in libraries:
-                        continue
-                    libraries[found] = data
-                    add_needed(data, packages[name], found)
+                    if found in needed and found not in libraries:
+                        libraries[found] = data
+                        add_needed(data, packages[name], found)
 
     for name, paths in PROGRAMS.items():
         found = {member.path: member for member in members(take(name), paths.__contains__, check)}
