@@ -20,7 +20,7 @@ Script = Callable[["FakeProcess"], Awaitable[None]]
 class FakeProcess:
     """A vkernel that is not there. Its script ends it by `end`, or a signal does."""
 
-    def __init__(self, host: "FakeHost", folder: Path, pid: int) -> None:
+    def __init__(self, host: "FakeHost | None", folder: Path, pid: int) -> None:
         self.host = host
         self.folder = folder
         self.identity = Identity(pid, pid * 7)
@@ -34,6 +34,7 @@ class FakeProcess:
         self.boots = 1
         self.console_bytes = 0
         self.ssh = False
+        self.port = 0
         self.asked = 0
         self._viewers: list[trio.MemorySendChannel[bytes]] = []
         self._said = b""
@@ -127,12 +128,12 @@ class FakeHost:
 
     async def answers(self, port: int) -> bool:
         await trio.lowlevel.checkpoint()
-        return any(process.ssh for process in self.processes)
+        return any(process.ssh and process.port in {0, port} for process in self.processes)
 
     async def power_off(self, target: SshTarget) -> bool:
         await trio.sleep(0.3)
         for process in self.processes:
-            if process.alive:
+            if process.alive and target.alias.split(".")[0] in {process.folder.name, "any"}:
                 process.asked += 1
                 if process.heeds_poweroff:
                     self.nursery.start_soon(power_off, process)
@@ -175,6 +176,30 @@ async def hangs(process: FakeProcess) -> None:
     process.say("[    0.000000] Linux version 6.12 (fake)")
 
 
+class FakeSwitchHost:
+    """Switches that answer half a second after their start."""
+
+    def __init__(self) -> None:
+        self.processes: list[FakeProcess] = []
+        self.applied: list[Path] = []
+
+    def launch(self, folder: Path) -> FakeProcess:
+        assert self.adopt(folder, None) is None, "two in one folder"
+        process = FakeProcess(None, folder, 5000 + len(self.processes))
+        self.processes.append(process)
+        return process
+
+    def adopt(self, folder: Path, known: Identity | None) -> FakeProcess | None:
+        return next((process for process in self.processes if process.alive and process.folder == folder), None)
+
+    async def call(self, folder: Path, op: str, **args: object) -> Any:
+        await trio.sleep(0.5)
+        if self.adopt(folder, None) is None:
+            raise FileNotFoundError(folder)
+        if op == "apply":
+            self.applied.append(folder)
+
+
 def guest_config(name: str = "a", **changes: Any) -> GuestConfig:
     """Return a guest with nothing special, but for `changes`."""
     fields: dict[str, Any] = {
@@ -209,7 +234,7 @@ def restart(policy: Any, retries: int = 3) -> Restart:
 
 def a_target(_guest: object) -> SshTarget:
     """Return a way to reach a guest that no test goes."""
-    return SshTarget(host="127.0.0.1", port=2222, user="root", key="/k", known_hosts="/h", alias="a")
+    return SshTarget(host="127.0.0.1", port=2222, user="root", key="/k", known_hosts="/h", alias="any")
 
 
 async def prepare_nothing(_guest: object) -> None:

@@ -280,6 +280,13 @@ class Guest:
         """Note that its process is being ended."""
         await self._move(Cause.STOP, reason)
 
+    async def refresh(self) -> None:
+        """Ask the vkernel anew for what it says of itself."""
+        try:
+            self.status = await self.context.host.status(self.folder) if self.record.process else {}
+        except OSError:
+            self.status = {}
+
     def warn(self, message: str) -> None:
         """Tell the user something about the guest."""
         self._publish(Event(time=self.context.clock(), kind="log", message=message))

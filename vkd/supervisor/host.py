@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 import trio
 
 from vether.control import ControlError, ProtocolError, aio
+from vkd import python
 from vkd.api import SshTarget
 from vkd.supervisor import process
 from vkd.supervisor.record import Identity
@@ -77,7 +77,7 @@ class LocalHost:
 
     def launch(self, folder: Path) -> Process:
         """Start the vkernel of `folder`."""
-        return process.launch(folder, [sys.executable, "-P", "-m", _MODULE, str(folder)], LOG)
+        return process.launch(folder, python.argv(_MODULE, str(folder)), LOG)
 
     def adopt(self, folder: Path, known: Identity | None) -> Process | None:
         """Return the vkernel that runs in `folder`, if one does."""

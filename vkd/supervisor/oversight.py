@@ -96,7 +96,7 @@ class Oversight:
         guest = self._guest
         while True:
             await guest.bell.until(lambda: guest.state == State.STARTING)
-            progress = Progress(trio.current_time(), deadline=guest.config.boot_stall)
+            progress = Progress(trio.current_time(), deadline=guest.config.boot_stall or math.inf)
             stage = guest.record.stage
             while guest.state == State.STARTING:
                 await trio.sleep(SAMPLE_EVERY)

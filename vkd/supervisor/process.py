@@ -1,6 +1,6 @@
 """Processes that outlive the daemon: started in a session of their own, watched and signalled through a pidfd.
 
-Each has a folder and holds a lock on the file `lock` in it for as long as it lives: the daemon takes the lock before it
+Each has a folder and holds a lock on the file `alive` in it for as long as it lives: the daemon takes it before it
 starts the process and hands the descriptor down. A free lock therefore proves that no process is left, whenever and
 however it or the daemon ended, and two can never run in one folder.
 """
@@ -17,11 +17,11 @@ from pathlib import Path
 
 import trio
 
-import vkd
+from vkd import python
 from vkd.errors import VkdError
 from vkd.supervisor.record import Identity
 
-LOCK = "lock"
+LOCK = "alive"
 
 _UCRED = struct.Struct("3i")
 
@@ -67,7 +67,7 @@ def launch(folder: Path, argv: Sequence[str], log: str) -> Process:
                 stdout=output,
                 stderr=output,
                 cwd="/",
-                env=_environment(),
+                env=python.environment(),
                 start_new_session=True,
                 pass_fds=(lock,),
             )
@@ -158,10 +158,3 @@ def _argv(pid: int) -> list[bytes]:
         return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return []
-
-
-def _environment() -> dict[str, str]:
-    """Return our environment, with our packages importable from any working directory."""
-    ours = str(Path(vkd.__file__).parent.parent)
-    others = [str(Path(part).absolute()) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys([ours, *others]))}

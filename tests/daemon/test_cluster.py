@@ -1,0 +1,327 @@
+"""Reconciliation of whole clusters on trio's clock, with fake guests and switches."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from msgspec.structs import replace
+from trio.testing import MockClock
+
+from tests.daemon.fakes import FakeHost, FakeSwitchHost, boots_well, context, crashes, guest_config, restart
+from vkd.api import Event
+from vkd.config.model import Cluster as Config
+from vkd.config.model import Network, Nic
+from vkd.daemon.clusters import Clusters
+from vkd.errors import ImageError, NotFoundError, VkdError
+from vkd.store import SqliteStore
+from vkd.supervisor.records import Records
+
+NETWORK = Network(
+    name="lan",
+    subnet="10.0.2.0/24",
+    gateway=True,
+    gateway_address="10.0.2.1",
+    dns_address="10.0.2.2",
+    domain="lan",
+    mtu=1500,
+)
+
+
+def cluster_config(*names: str, **changes: Any) -> Config:
+    guests = {}
+    for number, name in enumerate(names):
+        nic = Nic(network="lan", mac=f"02:00:00:00:00:{number:02x}", address=f"10.0.2.{10 + number}")
+        guests[name] = guest_config(name, nics=(nic,), **changes)
+    return Config(name="c", networks={"lan": NETWORK}, guests=guests)
+
+
+class World:
+    """Everything that outlives a daemon: the host's processes, the folders and the database."""
+
+    def __init__(self, nursery: trio.Nursery, folder: Path) -> None:
+        self.host = FakeHost(nursery, boots_well)
+        self.switches = FakeSwitchHost()
+        self.runtime = folder / "run"
+        self.runtime.mkdir()
+        self.path = folder / "vkd.db"
+        self.events: list[Event] = []
+        self.images: list[str | None] = []
+        self.image_seconds = 0.0
+
+    async def get_image(self, guest: Any, _progress: Any) -> None:
+        self.images.append(guest.image)
+        await trio.sleep(self.image_seconds)
+        if guest.image == "bad":
+            raise ImageError("no image bad")
+
+    @asynccontextmanager
+    async def daemon(self) -> AsyncIterator[Clusters]:
+        store = SqliteStore(self.path)
+        async with trio.open_nursery() as nursery:
+            clusters = Clusters(
+                self.runtime,
+                context=context(self.host, self.events),
+                switches=self.switches,
+                records=Records(store),
+                nursery=nursery,
+                get_image=self.get_image,
+            )
+            await clusters.load()
+            yield clusters
+            nursery.cancel_scope.cancel()
+        store.close()
+
+    def living(self) -> list[str]:
+        return sorted(process.folder.name for process in self.host.processes if process.alive)
+
+    def pids(self) -> dict[str, int]:
+        return {process.folder.name: process.pid for process in self.host.processes if process.alive}
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[[], Any]:
+    @asynccontextmanager
+    async def make() -> AsyncIterator[World]:
+        async with trio.open_nursery() as nursery:
+            yield World(nursery, tmp_path)
+            nursery.cancel_scope.cancel()
+
+    return make
+
+
+async def settle(clusters: Clusters) -> dict[str, str]:
+    guests = clusters.by_name["c"].guests
+    with trio.fail_after(3600):
+        for guest in guests.values():
+            await guest.bell.until(lambda guest=guest: guest.settled)  # type: ignore[misc]
+    return {name: guest.state.value for name, guest in guests.items()}
+
+
+async def test_up_then_down_leaves_nothing(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        await clusters.apply(cluster_config("a", "b"), "/x/cluster.toml")
+        assert await settle(clusters) == {"a": "ready", "b": "ready"}
+        ports = [row.ssh_port for row in clusters.by_name["c"].rows()]
+        assert len(set(ports)) == 2
+        assert (world.runtime / "c/@ssh/known_hosts").read_text().count("ssh-ed25519") == 2
+        assert (world.runtime / "c/@ssh/id_ed25519").stat().st_mode & 0o777 == 0o600
+        await clusters.down("c")
+        assert world.living() == []
+        assert not any(process.alive for process in world.switches.processes)
+        assert clusters.empty
+        assert list(world.runtime.iterdir()) == []
+        store = SqliteStore(world.path)
+        assert await Records(store).empty()
+        for prefix in ("guests/", "networks/", "keys/"):
+            assert await store.scan(prefix) == {}
+
+
+async def test_same_file_twice_changes_nothing(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        await clusters.apply(cluster_config("a", "b"), None)
+        await settle(clusters)
+        before = world.pids()
+        changes = await clusters.apply(cluster_config("a", "b"), None)
+        await settle(clusters)
+        assert changes.nothing
+        assert world.pids() == before
+        assert len(world.switches.processes) == 1
+
+
+async def test_edited_file_changes_only_what_differs(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        await clusters.apply(cluster_config("a", "b", "c"), None)
+        await settle(clusters)
+        before = world.pids()
+        old = cluster_config("a", "b", "d")
+        edited = replace(
+            old,
+            guests={
+                "a": replace(old.guests["a"], stop_timeout=3.0),
+                "b": replace(old.guests["b"], memory=256 << 20),
+                "d": old.guests["d"],
+            },
+        )
+        changes = await clusters.apply(edited, None)
+        assert changes.added == ("d",)
+        assert changes.removed == ("c",)
+        assert await settle(clusters) == {"a": "ready", "b": "ready", "d": "ready"}
+        after = world.pids()
+        assert after["a"] == before["a"]
+        assert after["b"] != before["b"]
+        assert sorted(after) == ["a", "b", "d"]
+        assert clusters.by_name["c"].guests["a"].config.stop_timeout == 3.0
+        assert not (world.runtime / "c/c").exists()
+        assert len(world.switches.processes) == 1
+        assert world.switches.applied
+
+
+async def test_changed_network_restarts_switch_and_its_guests(
+    autojump_clock: MockClock, made: Callable[[], Any]
+) -> None:
+    async with made() as world, world.daemon() as clusters:
+        await clusters.apply(cluster_config("a"), None)
+        await settle(clusters)
+        before = world.pids()
+        config = cluster_config("a")
+        await clusters.apply(replace(config, networks={"lan": replace(NETWORK, mtu=9000)}), None)
+        await settle(clusters)
+        assert world.pids()["a"] != before["a"]
+        assert [process.alive for process in world.switches.processes] == [False, True]
+
+
+async def test_two_ups_at_once(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(clusters.apply, cluster_config("a", "b"), None)
+            nursery.start_soon(clusters.apply, cluster_config("a", "b"), None)
+        assert await settle(clusters) == {"a": "ready", "b": "ready"}
+        assert len(world.host.processes) == 2
+        assert len(world.switches.processes) == 1
+
+
+async def test_down_while_starting(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        await clusters.apply(cluster_config("a", "b"), None)
+        await trio.sleep(2)
+        await clusters.down("c")
+        assert world.living() == []
+        assert clusters.empty
+
+
+async def test_down_while_an_image_is_downloaded(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        world.image_seconds = 1000.0
+        refused: list[str] = []
+
+        async def up() -> None:
+            try:
+                await clusters.apply(cluster_config("a"), None)
+            except VkdError as error:
+                refused.append(str(error))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(up)
+            await trio.sleep(5)
+            await clusters.down("c")
+        assert trio.current_time() < 100
+        assert refused == ["the cluster c was taken down meanwhile"]
+        assert clusters.empty
+        assert world.host.processes == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kernel": "/nowhere/Image"}, "guest a: the kernel /nowhere/Image does not exist"),
+        ({"initrd": "/nowhere/initrd"}, "the initrd /nowhere/initrd does not exist"),
+        ({"firmware": "/nowhere/fw"}, "the firmware /nowhere/fw does not exist"),
+        ({"image": "bad"}, "no image bad"),
+    ],
+)
+async def test_missing_things_are_said_before_anything_starts(
+    autojump_clock: MockClock, made: Callable[[], Any], change: dict[str, str], words: str
+) -> None:
+    async with made() as world, world.daemon() as clusters:
+        with pytest.raises(VkdError, match=words):
+            await clusters.apply(cluster_config("a", "b", **change), None)
+        assert world.host.processes == []
+        assert world.switches.processes == []
+        assert clusters.empty
+        assert list(world.runtime.iterdir()) == []
+
+
+async def test_a_failed_edit_leaves_what_runs(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        await clusters.apply(cluster_config("a"), None)
+        await settle(clusters)
+        before = world.pids()
+        with pytest.raises(VkdError, match="does not exist"):
+            await clusters.apply(cluster_config("a", kernel="/nowhere/Image"), None)
+        assert world.pids() == before
+        assert (await clusters.apply(cluster_config("a"), None)).nothing
+
+
+async def test_up_starts_what_was_stopped(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        await clusters.apply(cluster_config("a", "b"), None)
+        await settle(clusters)
+        before = world.pids()
+        await clusters.guest("a").stopped()
+        await clusters.apply(cluster_config("a", "b"), None)
+        assert await settle(clusters) == {"a": "ready", "b": "ready"}
+        assert world.pids()["b"] == before["b"]
+
+
+async def test_next_daemon_adopts_guests_and_switches(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world:
+        async with world.daemon() as clusters:
+            await clusters.apply(cluster_config("a", "b"), "/x/cluster.toml")
+            await settle(clusters)
+            rows = clusters.by_name["c"].rows()
+        before = world.pids()
+        assert sorted(before) == ["a", "b"]
+        world.host.processes[1].end(None, -9)
+        async with world.daemon() as clusters:
+            assert clusters.by_name["c"].source == "/x/cluster.toml"
+            await trio.sleep(30)
+            assert await settle(clusters) == {"a": "ready", "b": "ready"}
+            after = world.pids()
+            assert (after["a"] == before["a"]) != (after["b"] == before["b"])
+            assert len(world.switches.processes) == 1
+            again = clusters.by_name["c"].rows()
+            assert [row.ssh_port for row in again] == [row.ssh_port for row in rows]
+            await clusters.down("c")
+            assert world.living() == []
+
+
+async def test_a_stopped_guest_stays_stopped_over_daemons(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world:
+        async with world.daemon() as clusters:
+            await clusters.apply(cluster_config("a", "b"), None)
+            await settle(clusters)
+            await clusters.guest("a").stopped()
+        async with world.daemon() as clusters:
+            await trio.sleep(60)
+            assert {name: guest.state.value for name, guest in clusters.by_name["c"].guests.items()} == {
+                "a": "stopped",
+                "b": "ready",
+            }
+
+
+async def test_crashed_switch_is_restarted_guests_run_on(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        await clusters.apply(cluster_config("a"), None)
+        await settle(clusters)
+        before = world.pids()
+        world.switches.processes[0].end(None, -11)
+        await trio.sleep(10)
+        assert [process.alive for process in world.switches.processes] == [False, True]
+        assert clusters.by_name["c"].networks["lan"].up
+        assert world.pids() == before
+        assert any("ended with status -11" in (event.message or "") for event in world.events)
+
+
+async def test_one_guest_that_fails_leaves_the_others(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        world.host.scripts = [crashes, boots_well]
+        await clusters.apply(cluster_config("a", "b", restart=restart("no")), None)
+        assert sorted((await settle(clusters)).values()) == ["failed", "ready"]
+
+
+async def test_references(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        await clusters.apply(cluster_config("web", "db"), None)
+        await clusters.apply(replace(cluster_config("web"), name="other"), None)
+        assert clusters.guest("db").cluster == "c"
+        assert clusters.guest("other/web").cluster == "other"
+        with pytest.raises(VkdError, match="several guests are named 'web'"):
+            clusters.guest("web")
+        with pytest.raises(NotFoundError) as caught:
+            clusters.guest("dbb")
+        assert caught.value.hint == "did you mean 'db'?"
+        with pytest.raises(NotFoundError):
+            clusters.guest("nowhere/web")

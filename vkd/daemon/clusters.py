@@ -1,0 +1,127 @@
+"""All clusters of one daemon, and references to guests among them."""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import trio
+
+from vkd.config import Changes
+from vkd.config.model import Cluster as Config
+from vkd.errors import NotFoundError, VkdError
+from vkd.supervisor.cluster import Cluster, GetImage
+from vkd.supervisor.context import Context
+from vkd.supervisor.guest import Guest
+from vkd.supervisor.network import SwitchHost
+from vkd.supervisor.prepare import get_image
+from vkd.supervisor.records import Records
+from vkd.supervisor.sweep import sweep
+
+log = logging.getLogger(__name__)
+
+
+class Clusters:
+    """The clusters, by name."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        context: Context,
+        switches: SwitchHost,
+        records: Records,
+        nursery: trio.Nursery,
+        get_image: GetImage = get_image,
+    ) -> None:
+        """`folder` is the runtime folder."""
+        self.by_name: dict[str, Cluster] = {}
+        self._folder = folder
+        self._context = context
+        self._switches = switches
+        self._records = records
+        self._nursery = nursery
+        self._get_image = get_image
+
+    async def load(self) -> None:
+        """Take up what an earlier daemon left."""
+        for name, desired in (await self._records.clusters()).items():
+            cluster = self._make(name)
+            await cluster.load(desired)
+            self.by_name[name] = cluster
+        for name in self.strays():
+            log.warning("the folder %s belongs to no cluster in the store; `vkd down %s` clears it", name, name)
+
+    def strays(self) -> list[str]:
+        """Return the folders of clusters that are not in the store, as a lost store leaves them."""
+        return [path.name for path in self._folder.iterdir() if path.is_dir() and path.name not in self.by_name]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to serve."""
+        return not self.by_name
+
+    async def apply(self, config: Config, source: str | None) -> Changes:
+        """Make a cluster like `config`; see :meth:`vkd.supervisor.cluster.Cluster.apply`."""
+        cluster = self.by_name.get(config.name)
+        if cluster is None:
+            cluster = self._make(config.name)
+            self.by_name[config.name] = cluster
+            await sweep(cluster.folder)
+        try:
+            return await cluster.apply(config, source)
+        finally:
+            if cluster.desired is None and self.by_name.get(config.name) is cluster:
+                del self.by_name[config.name]
+                shutil.rmtree(cluster.folder, ignore_errors=True)
+
+    def changes(self, config: Config) -> Changes:
+        """Return what `apply` would change."""
+        return (self.by_name.get(config.name) or self._make(config.name)).changes(config)
+
+    async def down(self, name: str) -> None:
+        """Remove a cluster wholly. Raises `NotFoundError`."""
+        cluster = self.by_name.get(name)
+        if cluster is not None:
+            await cluster.down()
+            if self.by_name.get(name) is cluster:
+                del self.by_name[name]
+        elif name in self.strays():
+            await sweep(self._folder / name)
+        else:
+            raise NotFoundError.named("cluster", name, self.by_name)
+
+    def some(self, name: str | None) -> list[Cluster]:
+        """Return the cluster `name`, or all. Raises `NotFoundError`."""
+        if name is None:
+            return list(self.by_name.values())
+        if name not in self.by_name:
+            raise NotFoundError.named("cluster", name, self.by_name)
+        return [self.by_name[name]]
+
+    def guest(self, reference: str) -> Guest:
+        """Return the guest that `NAME` or `CLUSTER/NAME` means. Raises `NotFoundError`, or `VkdError` if several."""
+        cluster, _, name = reference.rpartition("/")
+        if cluster:
+            return self.some(cluster)[0].guest(name)
+        found = [guest for guest in self._guests() if guest.name == name]
+        if not found:
+            raise NotFoundError.named("guest", name, {guest.name for guest in self._guests()})
+        if len(found) > 1:
+            names = ", ".join(f"{guest.cluster}/{guest.name}" for guest in found)
+            raise VkdError(f"several guests are named {name!r}", hint=f"name one of: {names}")
+        return found[0]
+
+    def _guests(self) -> Iterator[Guest]:
+        return (guest for cluster in self.by_name.values() for guest in cluster.guests.values())
+
+    def _make(self, name: str) -> Cluster:
+        return Cluster(
+            name,
+            self._folder / name,
+            context=self._context,
+            switches=self._switches,
+            records=self._records,
+            nursery=self._nursery,
+            get_image=self._get_image,
+        )

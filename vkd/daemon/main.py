@@ -1,0 +1,117 @@
+"""The daemon's life: lock, store, what an earlier daemon left, the control socket, and an end without traces."""
+
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import trio
+
+from vether.control import aio
+from vkd.daemon.clusters import Clusters
+from vkd.daemon.lock import only_daemon
+from vkd.daemon.news import News
+from vkd.daemon.service import Service
+from vkd.daemon.spawn import LOG
+from vkd.errors import VkdError
+from vkd.paths import control_socket, ensure_private, ensure_runtime_dir, state_dir
+from vkd.store import SqliteStore
+from vkd.supervisor.context import Context
+from vkd.supervisor.host import LocalHost
+from vkd.supervisor.network import LocalSwitchHost
+from vkd.supervisor.records import Records
+
+log = logging.getLogger(__name__)
+
+#: The store, in the state folder.
+STORE = "vkd.db"
+
+#: A daemon on demand ends so long after the last operation when there is no cluster, seconds.
+LINGER = 2.0
+
+#: A daemon waits so long for the one before it to end, seconds.
+_PATIENCE = 5.0
+
+
+def run(*, on_demand: bool = False, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until a signal, `shutdown`, or (on demand) until nothing is left to do. Raises `VkdError`.
+
+    `ready` is called when the control socket answers. Guests and switches run on, except that a daemon without
+    clusters removes its folders' contents.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    runtime = ensure_runtime_dir()
+    state = ensure_private(state_dir())
+    with only_daemon(runtime, _PATIENCE if on_demand else 0.0):
+        store = SqliteStore(state / STORE)
+        empty = False
+        try:
+            try:
+                empty = trio.run(_serve, runtime, store, on_demand, ready)
+            except BaseExceptionGroup as group:
+                raise _first(group) from group
+        finally:
+            if empty:
+                store.remove()
+            else:
+                store.close()
+        if empty and on_demand:
+            (state / LOG).unlink(missing_ok=True)
+            with suppress(OSError):
+                state.rmdir()
+    with suppress(OSError):  # another daemon may be there already, or guests
+        runtime.rmdir()
+
+
+async def _serve(runtime: Path, store: SqliteStore, on_demand: bool, ready: Callable[[], None]) -> bool:
+    """Serve; return whether no cluster is left."""
+    records, news = Records(store), News(store)
+    context = Context(host=LocalHost(), publish=news.publish)
+    async with trio.open_nursery() as nursery:
+
+        def end() -> None:
+            # The answer to the request that asked for it still goes out.
+            nursery.start_soon(_cancel_soon, nursery.cancel_scope)
+
+        clusters = Clusters(runtime, context=context, switches=LocalSwitchHost(), records=records, nursery=nursery)
+        service = Service(clusters, news, nursery, end)
+        nursery.start_soon(_end_on_signal, nursery.cancel_scope)
+        await clusters.load()
+        await nursery.start(aio.serve, control_socket(), service.handlers())
+        ready()
+        log.info("serving %s", control_socket())
+        if on_demand:
+            nursery.start_soon(_end_when_idle, clusters, service, nursery.cancel_scope)
+    log.info("ending")
+    return clusters.empty and await records.empty()
+
+
+async def _end_on_signal(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log.info("signal %d", number)
+            scope.cancel()
+
+
+async def _end_when_idle(clusters: Clusters, service: Service, scope: trio.CancelScope) -> None:
+    while True:
+        await trio.sleep(LINGER / 4)
+        if clusters.empty and service.busy == 0 and trio.current_time() - service.last >= LINGER:
+            scope.cancel()
+
+
+async def _cancel_soon(scope: trio.CancelScope) -> None:
+    await trio.sleep(0.1)
+    scope.cancel()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return a `VkdError` within nested groups, for the command line to show; else the group itself."""
+    matching = group.subgroup(VkdError)
+    while isinstance(matching, BaseExceptionGroup):
+        inner = matching.exceptions[0]
+        if not isinstance(inner, BaseExceptionGroup):
+            return inner
+        matching = inner
+    return group

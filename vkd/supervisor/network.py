@@ -1,0 +1,205 @@
+"""One network for as long as it is in the cluster: its vether process, restarted when it crashes.
+
+Guests' ports reconnect by themselves, so a crash of the switch costs frames, not guests.
+"""
+
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgpack
+import trio
+
+from vether.control import ControlError, ProtocolError, aio
+from vkd import python
+from vkd.api import Event
+from vkd.errors import VkdError
+from vkd.supervisor import process
+from vkd.supervisor.context import Bell, Context
+from vkd.supervisor.host import Process
+from vkd.supervisor.record import Identity
+
+log = logging.getLogger(__name__)
+
+#: What a network's folder holds.
+SPEC, CONTROL, LOG = "network.msgpack", "ctl", "vether.log"
+
+#: A switch must answer so soon after its start, seconds.
+ANSWER = 15.0
+
+#: Back-off between restarts, seconds, and the run after which it begins anew.
+FIRST_DELAY, LONGEST_DELAY, STABLE = 0.25, 15.0, 30.0
+
+_POLL = 0.05
+_GRACE = 5.0
+
+
+class SwitchHost(Protocol):
+    """The operating system, as networks' supervision sees it."""
+
+    def launch(self, folder: Path) -> Process:
+        """Start the switch of `folder`. Raises `VkdError`."""
+
+    def adopt(self, folder: Path, known: Identity | None) -> Process | None:
+        """Return the switch that runs in `folder`, if one does. Raises `VkdError`."""
+
+    async def call(self, folder: Path, op: str, **args: object) -> Any:
+        """Run an operation of the switch. Raises `OSError` when it does not answer, `VkdError` when it refuses."""
+
+
+class LocalSwitchHost:
+    """The real thing: `vether serve FILE --dir DIR`."""
+
+    def launch(self, folder: Path) -> Process:
+        """Start the switch of `folder`."""
+        return process.launch(folder, python.argv("vether", "serve", str(folder / SPEC), "--dir", str(folder)), LOG)
+
+    def adopt(self, folder: Path, known: Identity | None) -> Process | None:
+        """Return the switch that runs in `folder`, if one does."""
+        return process.adopt(folder, known, "vether", CONTROL)
+
+    async def call(self, folder: Path, op: str, **args: object) -> Any:
+        """Run an operation of the switch."""
+        try:
+            with trio.fail_after(ANSWER):
+                return await aio.call(folder / CONTROL, op, **args)
+        except ControlError as error:
+            raise VkdError(f"the switch refuses {op}: {error.message}", hint=error.hint) from error
+        except (ProtocolError, trio.TooSlowError, trio.BrokenResourceError) as error:
+            raise OSError(f"{folder / CONTROL}: {error}") from error
+
+
+class Network:
+    """Supervises one switch. Nothing that happens to it raises out of `run`."""
+
+    def __init__(
+        self,
+        context: Context,
+        host: SwitchHost,
+        cluster: str,
+        name: str,
+        folder: Path,
+        *,
+        known: Identity | None = None,
+        save: Callable[[str, Identity | None], Awaitable[None]] | None = None,
+    ) -> None:
+        """`save` writes down which process serves the network."""
+        self.context = context
+        self.cluster = cluster
+        self.name = name
+        self.folder = folder
+        self.up = False
+        self.process: Process | None = None
+        self.failure: str | None = None
+        self.restarts = 0
+        self._host = host
+        self._known = known
+        self._save = save
+        self._bell = Bell()
+
+    def write(self, spec: dict[str, Any]) -> bool:
+        """Put the switch's specification in place; return whether it differs from the one before."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.folder / SPEC
+        packed: bytes = msgpack.packb(spec)
+        if path.exists() and path.read_bytes() == packed:
+            return False
+        temporary = path.with_name(f".{SPEC}.new")
+        temporary.write_bytes(packed)
+        temporary.chmod(0o600)
+        temporary.replace(path)
+        return True
+
+    async def answered(self) -> None:
+        """Wait until the switch answers. Raises `VkdError` when it could not be brought up in time."""
+        with trio.move_on_after(ANSWER):
+            await self._bell.until(lambda: self.up)
+            return
+        raise VkdError(
+            f"the switch of network {self.name!r} does not come up: {self.failure or 'it does not answer'}",
+            hint=f"its log is {self.folder / LOG}",
+        )
+
+    async def apply(self, spec: dict[str, Any]) -> None:
+        """Let the running switch take over `spec`. Raises `VkdError`."""
+        if self.write(spec):
+            try:
+                await self._host.call(self.folder, "apply", spec=spec)
+            except OSError as error:
+                log.info("network %s is not there to apply to (%s); it reads the file when it is", self.name, error)
+
+    async def run(self) -> None:
+        """Supervise until cancelled; a cancelled supervision leaves the switch running."""
+        delay = FIRST_DELAY
+        try:
+            while True:
+                began = trio.current_time()
+                await self._one_run()
+                delay = FIRST_DELAY if trio.current_time() - began >= STABLE else min(delay * 2, LONGEST_DELAY)
+                self.restarts += 1
+                self._warn(f"the switch of network {self.name} {self.failure}; restart in {delay:g} s")
+                await trio.sleep(delay)
+        finally:
+            self._let_go()
+
+    async def stop(self) -> None:
+        """End the switch; to be called when `run` has been cancelled."""
+        running = self._find()
+        if running is None:
+            return
+        try:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                running.signal(number)
+                with trio.move_on_after(_GRACE):
+                    await running.wait()
+                    return
+            self._warn(f"the switch of network {self.name} does not end")
+        finally:
+            running.close()
+
+    async def _one_run(self) -> None:
+        """Start or adopt the switch and stay with it to its end; `failure` says how it ended."""
+        try:
+            self.process = self._find() or self._host.launch(self.folder)
+            self._known = self.process.identity
+            if self._save is not None:
+                await self._save(self.name, self._known)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._await_answer)
+                status = await self.process.wait()
+                self.failure = "ended" if status is None else f"ended with status {status}"
+                nursery.cancel_scope.cancel()
+        except (VkdError, OSError) as error:
+            self.failure = f"cannot be started: {error}"
+        except Exception as error:
+            log.exception("supervision of network %s/%s failed", self.cluster, self.name)
+            self.failure = f"could not be supervised: {error}"
+        finally:
+            self._let_go()
+
+    async def _await_answer(self) -> None:
+        while True:
+            try:
+                await self._host.call(self.folder, "ping")
+            except (OSError, VkdError) as error:
+                self.failure = str(error)
+                await trio.sleep(_POLL)
+            else:
+                self.up = True
+                self._bell.ring()
+                return
+
+    def _find(self) -> Process | None:
+        return self._host.adopt(self.folder, self._known)
+
+    def _let_go(self) -> None:
+        self.up = False
+        if self.process is not None:
+            self.process.close()
+            self.process = None
+
+    def _warn(self, message: str) -> None:
+        event = Event(time=self.context.clock(), kind="log", cluster=self.cluster, message=message)
+        self.context.publish(event)
