@@ -1,7 +1,7 @@
 """Events: into the store's journal, and to everybody who follows them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -14,37 +14,57 @@ from vkd.store import SqliteStore
 BACKLOG = 10_000
 
 
+class Follower:
+    """Events as they come, until `finish` or too many are left unread."""
+
+    def __init__(self, cluster: str | None) -> None:
+        self.cluster = cluster
+        self._send, self._receive = trio.open_memory_channel[Event](math.inf)
+
+    def give(self, event: Event) -> bool:
+        """Queue `event`; return False when the follower is too far behind and has been cut off."""
+        if self._send.statistics().current_buffer_used >= BACKLOG:
+            self.finish()
+            return False
+        self._send.send_nowait(event)
+        return True
+
+    def finish(self) -> None:
+        """Let `events` end after what is queued."""
+        self._send.close()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yield each event."""
+        async for event in self._receive:
+            yield event
+
+
 class News:
     """Publishes events and keeps the past ones."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
-        self._followers: dict[trio.MemorySendChannel[Event], str | None] = {}
+        self._followers: set[Follower] = set()
 
     def publish(self, event: Event) -> None:
         """Write `event` down, but for mere progress, and pass it on."""
         if event.kind != "progress":
             self._store.append_event(event.cluster, msgspec.to_builtins(event))
-        for channel, cluster in tuple(self._followers.items()):
-            if cluster is None or cluster == event.cluster:
-                if channel.statistics().current_buffer_used >= BACKLOG:
-                    del self._followers[channel]
-                    channel.close()
-                    continue
-                channel.send_nowait(event)
+        for follower in tuple(self._followers):
+            if follower.cluster in {None, event.cluster} and not follower.give(event):
+                self._followers.discard(follower)
 
     def past(self, cluster: str | None) -> list[Event]:
         """Return the events that are kept, oldest first."""
         return [msgspec.convert(value, Event) for value in self._store.past_events(cluster)]
 
     @contextmanager
-    def follow(self, cluster: str | None) -> Iterator[trio.MemoryReceiveChannel[Event]]:
-        """Give a channel of every event from now on."""
-        send, receive = trio.open_memory_channel[Event](math.inf)
-        self._followers[send] = cluster
+    def follow(self, cluster: str | None) -> Iterator[Follower]:
+        """Give every event from now on, of one cluster or of all."""
+        follower = Follower(cluster)
+        self._followers.add(follower)
         try:
-            yield receive
+            yield follower
         finally:
-            self._followers.pop(send, None)
-            send.close()
-            receive.close()
+            self._followers.discard(follower)
+            follower.finish()

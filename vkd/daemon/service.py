@@ -167,14 +167,14 @@ class Service:
 
     async def _events(self, call: Call) -> None:
         cluster = _argument(call, "cluster", str | None, default=None)
-        with self._news.follow(cluster) as channel:
+        with self._news.follow(cluster) as follower:
             for event in self._news.past(cluster):
                 await call.send(_plain(event))
             if _argument(call, "follow", bool, default=False):
                 # Following keeps a daemon on demand for as long as there is something to follow, no longer.
                 self.busy -= 1
                 try:
-                    async for event in channel:
+                    async for event in follower.events():
                         await call.send(_plain(event))
                 finally:
                     self.busy += 1
@@ -209,7 +209,7 @@ class Service:
         """Run `work` apart from the caller and send it the events meanwhile, of `guests` if given; raise as it does."""
         failure: Exception | None = None
 
-        with self._news.follow(cluster) as channel:
+        with self._news.follow(cluster) as follower:
             done = trio.Event()
 
             async def apart() -> None:
@@ -226,22 +226,14 @@ class Service:
 
             async def tell() -> None:
                 with suppress(trio.BrokenResourceError):  # it hung up; the work goes on
-                    async for event in channel:
+                    async for event in follower.events():
                         await self._tell(call, event, guests)
 
             self._nursery.start_soon(apart)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(tell)
                 await done.wait()
-                nursery.cancel_scope.cancel()
-            # What was said before the end and not yet sent.
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-                while True:
-                    try:
-                        event = channel.receive_nowait()
-                    except trio.WouldBlock:
-                        break
-                    await self._tell(call, event, guests)
+                follower.finish()
         if failure is not None:
             raise _single(failure)
 

@@ -85,9 +85,9 @@ class Guest:
 
     @property
     def settled(self) -> bool:
-        """Whether it is where it is to stay: ready, failed or stopped, and as the user wishes."""
+        """Whether it is where it is to stay: ready if it is wanted; a failure ends the wish."""
         if self.record.wanted:
-            return self.state in {State.READY, State.FAILED}
+            return self.state == State.READY
         return self.state in {State.STOPPED, State.FAILED}
 
     def start(self) -> None:

@@ -24,26 +24,31 @@ _RETRY = 0.02
 
 
 class Log:
-    """A file that is appended to; when it is full, it replaces the one before it."""
+    """A file that begins anew with each process; the one before it is kept, and so when it is full."""
 
     def __init__(self, path: Path, limit: int = LOG_LIMIT) -> None:
         self._path = path
         self._limit = limit
         self._file = path.open("ab", buffering=0)
         self._size = self._file.tell()
+        if self._size:
+            self._rotate()
 
     def write(self, data: bytes) -> None:
         """Append `data`. A full file system loses it: the guest must not end for that."""
         try:
             if self._size + len(data) > self._limit:
-                self._file.close()
-                self._path.replace(self._path.with_name(self._path.name + ".1"))
-                self._file = self._path.open("ab", buffering=0)
-                self._size = 0
+                self._rotate()
             self._file.write(data)
             self._size += len(data)
         except (OSError, ValueError):
             return
+
+    def _rotate(self) -> None:
+        self._file.close()
+        self._path.replace(self._path.with_name(self._path.name + ".1"))
+        self._file = self._path.open("ab", buffering=0)
+        self._size = 0
 
     def close(self) -> None:
         """Close the file."""
