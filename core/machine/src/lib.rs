@@ -18,4 +18,5 @@ pub mod memory;
 pub mod platform;
 pub mod power;
 pub mod sbi;
+pub mod virtio;
 pub mod vpagetable;
