@@ -183,6 +183,12 @@ impl Mailbox {
         matches!(self.state(), state::STOPPED | state::START_PENDING)
     }
 
+    /// Whether the hart is stopped and nobody has asked it to start.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.state() == state::STOPPED
+    }
+
     /// Ask a stopped hart to start; `false` when it is not stopped. The caller notifies it.
     #[must_use]
     pub fn request_start(&self, start: Start) -> bool {

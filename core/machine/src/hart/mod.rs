@@ -15,6 +15,8 @@ mod float;
 pub mod mailbox;
 mod pmp;
 mod run;
+#[cfg(test)]
+pub(crate) mod tests;
 mod trap;
 mod view;
 mod wait;

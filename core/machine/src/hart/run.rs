@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::code::{CodeCache, Page};
 use super::trap::{Cause, Exception};
 use super::{Flow, Hart};
+use crate::irq::HartWires;
 use crate::isa::row::Exec;
 use crate::isa::{self, decode, Op};
 use crate::power::Exit;
@@ -52,26 +53,27 @@ impl Hart {
 
     fn run_until_off(&mut self) {
         let mut code = CodeCache::new(&self.platform.ram);
+        let wires = Arc::clone(&self.wires);
         while self.await_start() {
             self.end_rest();
             while !self.wires.mailbox.is_stopped() {
                 if !self.attend() {
                     return;
                 }
-                self.execute(&mut code);
+                self.execute(&mut code, &wires);
             }
         }
     }
 
     /// Execute about [`BUDGET`] instructions, fewer when somebody asks for attention.
-    fn execute(&mut self, code: &mut CodeCache) {
+    pub(super) fn execute(&mut self, code: &mut CodeCache, wires: &HartWires) {
         let limit = self.retired + BUDGET;
         for _ in 0..MAX_TURNS {
             self.refetch = false;
             match self.fetch_page(self.pc) {
                 Ok(number) => {
                     let page = code.enter(&self.platform.ram, number, self.code_generation);
-                    if self.execute_page(page, limit) {
+                    if self.execute_page(page, wires, limit) {
                         return;
                     }
                 }
@@ -81,8 +83,7 @@ impl Hart {
     }
 
     /// Execute from `self.pc`, which lies in `page`, until another page has to be entered (`false`) or the budget is used up (`true`).
-    fn execute_page(&mut self, page: &mut Page, limit: u64) -> bool {
-        let wires = Arc::clone(&self.wires);
+    fn execute_page(&mut self, page: &mut Page, wires: &HartWires, limit: u64) -> bool {
         let mut pc = self.pc;
         let base = pc & !0xfff;
         let mut slot = (pc & 0xfff) as usize >> 1;

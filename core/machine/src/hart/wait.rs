@@ -4,6 +4,7 @@ use super::csr::status;
 use super::mailbox::{state, Start};
 use super::{Exception, Flow, Hart, Privilege};
 use crate::irq::interrupt::{MEI, MTI, SEI, STI};
+use crate::irq::HartWires;
 use crate::power::Exit;
 
 impl Hart {
@@ -31,14 +32,7 @@ impl Hart {
             let hopeless = deadline == u64::MAX && !external;
             if hopeless {
                 self.wires.mailbox.set_hopeless(true);
-                if self
-                    .platform
-                    .wires
-                    .iter()
-                    .all(|w| w.mailbox.is_stopped() || (!w.attention() && w.mailbox.is_hopeless()))
-                {
-                    self.platform.end(Exit::Halted);
-                }
+                self.end_if_halted();
             }
             let timeout = (deadline != u64::MAX).then(|| self.platform.clock.until(deadline));
             self.park(timeout);
@@ -59,6 +53,15 @@ impl Hart {
     pub(super) fn end_rest(&mut self) {
         for what in self.wires.mailbox.end_rest() {
             self.apply(what);
+        }
+    }
+
+    /// End the machine when no hart is left that could do anything. A hart that sleeps without hope clears the flag before
+    /// it takes the attention that it was asked for: so look at them the other way round.
+    fn end_if_halted(&self) {
+        let dead = |w: &std::sync::Arc<HartWires>| w.mailbox.is_dead() || (!w.attention() && w.mailbox.is_hopeless());
+        if self.platform.wires.iter().all(dead) {
+            self.platform.end(Exit::Halted);
         }
     }
 
@@ -88,6 +91,7 @@ impl Hart {
     /// HSM stop: rest until somebody starts this hart again.
     pub(crate) fn stop(&mut self) {
         self.wires.mailbox.set_state(state::STOPPED);
+        self.end_if_halted();
         if self.await_start() {
             self.restarted = true;
             self.next_pc = self.pc;

@@ -12,6 +12,9 @@ mod rfence;
 mod srst;
 mod time;
 
+#[cfg(test)]
+mod tests;
+
 use crate::hart::{Flow, Hart};
 
 /// Error codes (chapter "Binary Encoding").
