@@ -171,9 +171,9 @@ def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
     except urllib.error.URLError as error:
         if isinstance(error.reason, OSError) and error.reason.errno == errno.ENOENT:
             raise ImageError(f"could not get {url}: no such file", hint=OFFLINE_HINT) from error
-        raise _TransientError(str(error.reason)) from error
+        raise _TransientError(_reason(error.reason)) from error
     except (OSError, http.client.HTTPException) as error:
-        raise _TransientError(str(error) or type(error).__name__) from error
+        raise _TransientError(_reason(error)) from error
     return response
 
 
@@ -181,10 +181,14 @@ def _read(response: http.client.HTTPResponse, size: int) -> bytes:
     try:
         return response.read(size)
     except (OSError, http.client.HTTPException) as error:
-        raise _TransientError(str(error) or type(error).__name__) from error
+        raise _TransientError(_reason(error)) from error
 
 
 def _resumes_at(response: http.client.HTTPResponse, have: int) -> bool:
     return response.status == http.HTTPStatus.PARTIAL_CONTENT and response.headers.get("Content-Range", "").startswith(
         f"bytes {have}-"
     )
+
+
+def _reason(error: object) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__

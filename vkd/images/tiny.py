@@ -19,7 +19,7 @@ from vkd.errors import ImageError
 from vkd.images import cpio
 from vkd.images.elf import dynamic_untrusted
 from vkd.images.index import Package
-from vkd.images.modules import Module, alias_table, closure, dependency_table
+from vkd.images.modules import Module, alias_table, closure, dependency_table, module_name
 from vkd.images.unpack import members
 
 NAME = "tiny"
@@ -45,6 +45,11 @@ DEMAND_MODULES = (
     *("tun", "veth", "bridge", "8021q", "9p", "9pnet_virtio"),
 )
 """Loaded by modprobe when somebody asks: they stay as the package has them, compressed."""
+
+LIKELY_MODULES = (
+    *("net_failover", "failover", "jbd2", "mbcache", "crc16", "stp", "llc", "garp", "mrp", "9pnet", "netfs"),
+)
+"""What the others depend on as far as is known: taken in the first reading of the package, they save further ones."""
 
 LIBRARY_FOLDER = "usr/lib/riscv64-linux-gnu"
 LOADER = "usr/lib/ld-linux-riscv64-lp64d.so.1"
@@ -174,28 +179,28 @@ def _libraries(package: Path, check: Check) -> dict[str, bytes]:
 
 
 def _kernel(package: Path, release: str, check: Check) -> tuple[bytes, dict[str, Module]]:
-    """Return the kernel and the modules wanted, mostly from one reading of the package."""
+    """Return the kernel and the modules wanted, as a rule from one reading of the package."""
     kernel_path = re.compile(rf"boot/vmlinu[xz]-{re.escape(release)}")
     prefix = f"usr/lib/modules/{release}/"
     kernel: list[bytes] = []
+    known: dict[str, Module] = {}
 
     def read(names: set[str]) -> dict[str, Module]:
-        wanted = re.compile(re.escape(prefix) + r"kernel/.*?([^/]+)\.ko(\.xz)?")
+        asked = {*names, *map(module_name, LIKELY_MODULES)} - known.keys()
 
         def is_wanted(path: str) -> bool:
-            if not kernel and kernel_path.fullmatch(path):
-                return True
-            match = wanted.fullmatch(path)
-            return match is not None and match.group(1).replace("-", "_") in names
+            if path.startswith(f"{prefix}kernel/"):
+                return module_name(path) in asked
+            return kernel_path.fullmatch(path) is not None
 
-        found: dict[str, Module] = {}
-        for member in members(package, is_wanted, check):
-            if member.path.startswith(prefix):
-                module = Module.read(member.path.removeprefix(prefix), member.data)
-                found[module.name] = module
-            else:
-                kernel.append(member.data)
-        return found
+        if names - known.keys():
+            for member in members(package, is_wanted, check):
+                if member.path.startswith(prefix):
+                    module = Module.read(member.path.removeprefix(prefix), member.data)
+                    known[module.name] = module
+                else:
+                    kernel[:] = [member.data]
+        return {name: known[name] for name in names & known.keys()}
 
     modules = closure((*BOOT_MODULES, *DEMAND_MODULES), read)
     if not kernel:
