@@ -45,6 +45,11 @@ def control_socket() -> Path:
     return runtime_dir() / "vkd.sock"
 
 
+def store_file() -> Path:
+    """Return the daemon's store. It is there as long as there is a cluster."""
+    return state_dir() / "vkd.db"
+
+
 def guest_dir(cluster: str, guest: str) -> Path:
     """Return the runtime folder of one guest: its sockets and its console log."""
     return runtime_dir() / cluster / guest

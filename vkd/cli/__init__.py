@@ -1,0 +1,11 @@
+"""The command line. Only :mod:`vkd.cli.edge` prints errors and sets exit codes; the commands raise.
+
+Each command is loaded when it is asked for (:mod:`vkd.cli.app`), so that `vkd ps` starts in a blink.
+"""
+
+
+def main() -> int:
+    """Run the command that the process was started with; return its exit code."""
+    from vkd.cli.edge import run  # noqa: PLC0415 - so that importing the package costs nothing
+
+    return run()

@@ -1,0 +1,47 @@
+"""`vkd validate` and `vkd schema`."""
+
+from pathlib import Path
+
+import click
+
+from vkd.cli.output import emit_json
+from vkd.cli.up import find_file
+from vkd.config import load
+from vkd.config.memory import available_memory
+from vkd.config.problem import InvalidFileError
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the problems, or the resolved cluster, as JSON.")
+def validate(file: Path | None, as_json: bool) -> int | None:
+    """Check a cluster file, and whether this machine has the files and the memory that it asks for."""
+    file = find_file(file)
+    try:
+        loaded = load(file)
+        loaded.check_host(available_memory())
+    except InvalidFileError as error:
+        if not as_json:
+            raise
+        emit_json({"valid": False, "problems": [{"line": line, "text": text} for line, text in error.problems]})
+        return error.exit_code
+    loaded.check_files()
+    cluster = loaded.cluster
+    if as_json:
+        emit_json({"valid": True, "cluster": cluster})
+    else:
+        counts = (_count(len(cluster.guests), "guest"), _count(len(cluster.networks), "network"))
+        click.echo(f"{file}: valid: cluster {cluster.name}, {', '.join(counts)}")
+    return None
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON schema of the cluster file, for editors."""
+    from vkd.config.reference import json_schema  # noqa: PLC0415 - the generator is for this command only
+
+    click.echo(json_schema(), nl=False)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
