@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from vkd.images import File, Identity, Image, Interface, Mount, known_hosts_line, make_ssh_key
+from vkd.images import MINIMUM_MEMORY, File, Identity, Image, Interface, Mount, known_hosts_line, make_ssh_key
 from vkd.images.progress import Watcher
 from vkd.images.store import ensure_sync
 
@@ -56,6 +57,11 @@ def image() -> Image:
     return ensure_sync("tiny", None, Watcher())
 
 
+def machine(image: Image, initrd: Path, memory: str) -> list[str]:
+    command = [QEMU, "-M", "virt", "-m", memory, "-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio"]
+    return [*command, "-kernel", str(image.kernel), "-initrd", str(initrd), "-append", image.cmdline]
+
+
 @pytest.fixture
 def guest(image: Image, tmp_path: Path) -> Iterator[Guest]:
     host, host_public = make_ssh_key("web")
@@ -82,8 +88,7 @@ def guest(image: Image, tmp_path: Path) -> Iterator[Guest]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [QEMU, "-M", "virt", "-m", "128M", "-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio"]
-    command += ["-kernel", str(image.kernel), "-initrd", str(tmp_path / "initrd"), "-append", image.cmdline]
+    command = machine(image, tmp_path / "initrd", "128M")
     command += [
         "-netdev",
         f"user,id=n,hostfwd=tcp:127.0.0.1:{port}-:22",
@@ -140,3 +145,23 @@ def test_boot_login_copy_and_power_off(guest: Guest, image: Image, tmp_path: Pat
     guest.run("poweroff")
     assert guest.process.wait(20) == 0
     assert "Power down" in guest.seen()
+
+
+@pytest.mark.parametrize(
+    ("memory", "line"),
+    [
+        # The kernel gives up in sparse_init, before it has a console of its own.
+        (64 << 20, b"Kernel panic - not syncing"),
+        (MINIMUM_MEMORY, b"vkd: stage ssh"),
+    ],
+)
+def test_the_least_memory(image: Image, memory: int, line: bytes) -> None:
+    command = machine(image, image.initrd, f"{memory >> 20}M")
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        timer = threading.Timer(60, process.kill)
+        timer.start()
+        assert process.stdout is not None
+        seen = any(line in text for text in process.stdout)
+        timer.cancel()
+        process.kill()
+    assert seen

@@ -8,10 +8,11 @@ from vkd.images.identity import File, Identity, Interface, Mount
 from vkd.images.keys import known_hosts_line, make_ssh_key
 from vkd.images.progress import Progress
 from vkd.images.store import NAMES, Image, ensure, list_images, prune, remove
-from vkd.images.tiny import DEFAULT_CMDLINE
+from vkd.images.tiny import DEFAULT_CMDLINE, MINIMUM_MEMORY
 
 __all__ = [
     "DEFAULT_CMDLINE",
+    "MINIMUM_MEMORY",
     "NAMES",
     "File",
     "Identity",
