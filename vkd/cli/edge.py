@@ -21,8 +21,6 @@ _PLACE = re.compile(r"[^\n]*?\.toml:(\d+:)? ")
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
-#: As a shell reports a program that SIGPIPE ended.
-READER_GONE = 141
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +31,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has enough; without this the interpreter would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return READER_GONE
+        return FAILED
     except click.UsageError as error:
         error.show()
         return USAGE

@@ -18,7 +18,7 @@ Generated from `vkd/cli/` by `python -m vkd.cli.reference`; change it there.
 
 def reference() -> str:
     """Return the reference page, Markdown."""
-    context = click.Context(vkd, info_name="vkd")
+    context = click.Context(vkd, info_name="vkd", **vkd.context_settings)
     parts = [_HEAD + _section("vkd", vkd, context)]
     for name in COMMANDS:
         command = vkd.get_command(context, name)
@@ -28,7 +28,7 @@ def reference() -> str:
 
 
 def _with_subcommands(name: str, command: click.Command, parent: click.Context) -> list[str]:
-    context = click.Context(command, info_name=name, parent=parent)
+    context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
     parts = [_section(context.command_path, command, context)]
     if isinstance(command, click.Group):
         for inner in command.commands.values():
