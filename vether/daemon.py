@@ -15,6 +15,7 @@ from vether.control.aio import Call, serve
 from vether.errors import HostLacksError, SpecError, VetherError
 from vether.folder import Folder, claim
 from vether.network import Network
+from vether.services import shell
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +28,19 @@ VIEWS = ("ports", "fdb", "stats", "forwards", "spec")
 class Daemon:
     """The operations of the control socket; see docs/vether.md."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, services: shell.Services) -> None:
         self._network = network
+        self._services = services
         self.stopped = trio.Event()
 
     async def apply(self, call: Call) -> dict[str, Any]:
         """Make the switch equal to the given specification."""
         try:
-            changed = self._network.apply(convert_untrusted(call.args.get("spec")))
+            spec = convert_untrusted(call.args.get("spec"))
+            try:
+                changed = self._network.apply(spec)
+            finally:
+                self._services.configure(self._network.spec)
         except VetherError as error:
             raise ControlError(_CODES.get(type(error), "failed"), error.message, error.hint) from error
         return {"changed": changed, "forwards": self._network.forwards()}
@@ -60,10 +66,13 @@ async def run(spec: Spec, folder: Folder, *, task_status: trio.TaskStatus[None] 
     with claim(folder), _log_to(folder.log), trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         network = Network(folder, spec)
         try:
-            daemon = Daemon(network)
+            switch = network.switch
+            services = shell.Services(spec, lambda frame: switch.inject("gateway", frame))
+            daemon = Daemon(network, services)
             operations = {name: getattr(daemon, name) for name in ("apply", "show", "ping", "stop")}
             async with trio.open_nursery() as nursery:
                 await nursery.start(serve, folder.control, operations)
+                nursery.start_soon(shell.serve, services, switch.punt_fd(), switch.take)
                 nursery.start_soon(_stop_on_signal, signals, daemon)
                 log.info("%s: %d ports, process %d", spec.name, len(spec.ports), os.getpid())
                 task_status.started()

@@ -1,16 +1,26 @@
 """The switch that runs, and how it is made equal to a specification."""
 
+import errno
 import logging
 import os
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from typing import Any
 
-from vether.config import PortSpec, Spec, to_map
+import msgspec
+
+from vether.config import ForwardSpec, PortSpec, Spec, to_map
 from vether.errors import HostLacksError, VetherError
 from vether.folder import MAX_SOCKET_PATH, Folder
 from vkd._native import Switch
 
+_INSTALL_LIBSLIRP = "install it (Debian: apt install libslirp0), or set gateway = false"
+_GATEWAY_FIELDS = ("gateway", "subnet", "gateway_address", "dns_address", "mtu", "host_loopback")
+
 log = logging.getLogger(__name__)
+
+#: What the gateway is started with: a change of one of these starts it anew.
+_GATEWAY_KEYS = ("gateway", "network", "router", "resolver", "mtu", "host_loopback")
 
 
 class Network:
@@ -20,6 +30,8 @@ class Network:
         self.folder = folder
         self.spec = Spec(name=spec.name, gateway=False, ageing=spec.ageing)
         self.switch = Switch(ageing=spec.ageing)
+        #: The forwards that there are, as asked for, and the host ports that they have.
+        self._forwards: list[tuple[ForwardSpec, int]] = []
         try:
             self.apply(spec)
         except BaseException:
@@ -38,7 +50,10 @@ class Network:
         for port in spec.ports:
             self._check_path(port)
         changed = self._remove_ports(spec)
+        changed += self._set_gateway(spec)
+        changed += self._remove_forwards(spec)
         changed += self._add_ports(spec)
+        changed += self._add_forwards(spec)
         if spec.ageing != self.spec.ageing:
             self.switch.set_ageing(spec.ageing)
             changed.append(f"ageing: {spec.ageing:g} s")
@@ -67,6 +82,69 @@ class Network:
             known[port.name] = port
             self._note(tuple(known.values()))
         return changed
+
+    def _set_gateway(self, spec: Spec) -> list[str]:
+        if [getattr(spec, key) for key in _GATEWAY_KEYS] == [getattr(self.spec, key) for key in _GATEWAY_KEYS]:
+            return []
+        was, self._forwards = self.spec.gateway, []
+        fields = {name: getattr(self.spec, name) for name in Spec.__struct_fields__}
+        self.spec = Spec(**{**fields, "gateway": False})
+        self.switch.stop_gateway()
+        if not spec.gateway:
+            return ["gateway: removed"] if was else []
+        try:
+            self.switch.start_gateway(
+                subnet=(spec.network.network_address, spec.network.prefixlen),
+                address=spec.router,
+                dns=spec.resolver,
+                mtu=spec.mtu,
+                host_loopback=spec.host_loopback,
+            )
+        except ImportError as error:
+            raise HostLacksError(str(error), hint=_INSTALL_LIBSLIRP) from error
+        except OSError as error:
+            raise VetherError(f"cannot start the gateway: {error}") from error
+        gateway = {key: getattr(spec, key) for key in _GATEWAY_FIELDS}
+        self.spec = Spec(**{**fields, **gateway})
+        return ["gateway: changed" if was else "gateway: added"]
+
+    def _remove_forwards(self, spec: Spec) -> list[str]:
+        wanted = list(spec.forwards)
+        kept, changed = [], []
+        for forward, port in self._forwards:
+            match = next((other for other in wanted if _is_same(forward, port, other)), None)
+            if match is not None:
+                wanted.remove(match)
+                kept.append((match, port))
+                continue
+            self.switch.remove_forward(forward.proto, (IPv4Address(forward.host), port))
+            changed.append(f"forward {_describe(forward, port)}: removed")
+        self._forwards = kept
+        return changed
+
+    def _add_forwards(self, spec: Spec) -> list[str]:
+        missing = list(spec.forwards)
+        for forward, _ in self._forwards:
+            missing.remove(forward)
+        changed = []
+        # Fixed ports first, so that a free one that is picked is none of them.
+        for forward in sorted(missing, key=lambda forward: forward.host_port == 0):
+            port = self._forward(forward)
+            self._forwards.append((forward, port))
+            changed.append(f"forward {_describe(forward, port)}: added")
+        return changed
+
+    def _forward(self, forward: ForwardSpec) -> int:
+        host = (IPv4Address(forward.host), forward.host_port)
+        guest = (IPv4Address(forward.guest), forward.guest_port)
+        try:
+            return self.switch.add_forward(forward.proto, host, guest)
+        except OSError as error:
+            what = f"cannot forward {_describe(forward, forward.host_port)}: {error.strerror or error}"
+            if error.errno in {errno.EACCES, errno.EPERM}:
+                raise HostLacksError(what, hint="ports below 1024 need root; take a higher one") from error
+            hint = "another program has the port; take another, or 0 for a free one"
+            raise VetherError(what, hint=hint if error.errno == errno.EADDRINUSE else None) from error
 
     def _note(self, ports: tuple[PortSpec, ...]) -> None:
         """Remember which ports there are, so that a failure half-way leaves the truth."""
@@ -101,7 +179,9 @@ class Network:
 
     def forwards(self) -> list[dict[str, Any]]:
         """Return the forwards with the host ports that they really have."""
-        return []
+        order = {id(forward): i for i, forward in enumerate(self.spec.forwards)}
+        rows = sorted(self._forwards, key=lambda row: order.get(id(row[0]), len(order)))
+        return [{**msgspec.to_builtins(forward), "host_port": port} for forward, port in rows]
 
     def _ports(self) -> list[dict[str, Any]]:
         specs = {port.name: port for port in self.spec.ports}
@@ -120,3 +200,14 @@ class Network:
         keys = ("rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "flooded", "drops")
         ports = {port["name"]: {key: port[key] for key in keys} for port in self.switch.ports()}
         return {"ports": ports, "fdb": {"entries": len(self.switch.fdb()), "refused": self.switch.fdb_refused()}}
+
+
+def _is_same(forward: ForwardSpec, port: int, wanted: ForwardSpec) -> bool:
+    """Whether the running `forward` is what is `wanted`: a picked port may be asked for by its number afterwards."""
+    fields = ("proto", "host", "guest", "guest_port")
+    same = all(getattr(forward, name) == getattr(wanted, name) for name in fields)
+    return same and wanted.host_port in {0, port}
+
+
+def _describe(forward: ForwardSpec, port: int) -> str:
+    return f"{forward.proto} {forward.host}:{port} -> {forward.guest}:{forward.guest_port}"

@@ -1,12 +1,14 @@
 //! `vkd._native.Switch`: the handle of a running switch.
 
-use pyo3::exceptions::{PyKeyError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyImportError, PyKeyError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use switch::gateway::{Forward, Gateway, GatewayConfig, GatewayError, Protocol};
 use switch::io::{Datapath, GuestLink, Link, PortReport, Worker};
 use switch::wire::Mac;
 use switch::{DropReason, PortConfig, SwitchConfig};
@@ -21,11 +23,19 @@ pub fn drop_reasons() -> Vec<(&'static str, &'static str)> {
 #[pyclass(frozen, module = "vkd._native")]
 pub struct Switch {
     datapath: Mutex<Option<Datapath>>,
+    /// Locked before `datapath` where both are.
+    gateway: Mutex<Option<Gateway>>,
 }
+
+const GATEWAY: &str = "gateway";
 
 impl Switch {
     fn lock(&self) -> MutexGuard<'_, Option<Datapath>> {
         self.datapath.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_gateway(&self) -> MutexGuard<'_, Option<Gateway>> {
+        self.gateway.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Run `command` on the datapath's thread while the GIL is released.
@@ -59,12 +69,15 @@ impl Switch {
     fn new(ageing: f64, fdb_capacity: usize) -> PyResult<Switch> {
         let ageing = seconds_of(ageing)?;
         let datapath = Datapath::start(SwitchConfig { ageing, fdb_capacity })?;
-        Ok(Switch { datapath: Mutex::new(Some(datapath)) })
+        Ok(Switch { datapath: Mutex::new(Some(datapath)), gateway: Mutex::new(None) })
     }
 
     /// End the datapath and remove all ports and their sockets.
     fn close(&self, py: Python<'_>) {
-        py.detach(|| drop(self.lock().take()));
+        py.detach(|| {
+            drop(self.lock_gateway().take());
+            drop(self.lock().take());
+        });
     }
 
     /// Add a guest's port that listens at the SEQPACKET socket `path`.
@@ -87,6 +100,59 @@ impl Switch {
             worker.remove_port(id);
             Ok(())
         })?
+    }
+
+    /// Start the gateway and add its port, `gateway`. ImportError if libslirp cannot be loaded.
+    #[pyo3(signature = (*, subnet, address, dns, mtu = 1500, host_loopback = true))]
+    fn start_gateway(
+        &self,
+        py: Python<'_>,
+        subnet: (IpAddr, u8),
+        address: IpAddr,
+        dns: IpAddr,
+        mtu: u16,
+        host_loopback: bool,
+    ) -> PyResult<()> {
+        self.stop_gateway(py)?;
+        let (network, address, dns) = (v4(subnet.0)?, v4(address)?, v4(dns)?);
+        let config = GatewayConfig { network, prefix: subnet.1, address, dns, mtu, host_loopback };
+        let started = py.detach(|| {
+            let datapath = self.lock();
+            let punts = datapath.as_ref().map(Datapath::punts)?;
+            Some(Gateway::start(config, GATEWAY, punts))
+        });
+        let started = started.ok_or_else(|| PyRuntimeError::new_err("the switch is closed"))?;
+        let (gateway, link) = started.map_err(|error| match error {
+            GatewayError::Load(error) => PyImportError::new_err(error.to_string()),
+            GatewayError::Io(error) => PyErr::from(error),
+        })?;
+        self.add_link(py, GATEWAY.into(), 0, Box::new(link))?;
+        py.detach(|| *self.lock_gateway() = Some(gateway));
+        Ok(())
+    }
+
+    /// Stop the gateway, if there is one; its connections and forwards end.
+    fn stop_gateway(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| drop(self.lock_gateway().take()));
+        self.run(py, |worker| {
+            if let Some(id) = worker.find(GATEWAY) {
+                worker.remove_port(id);
+            }
+        })
+    }
+
+    /// Forward `host:host_port` to `guest:guest_port`; returns the host port, a free one if 0 was given.
+    fn add_forward(&self, py: Python<'_>, proto: &str, host: (IpAddr, u16), guest: (IpAddr, u16)) -> PyResult<u16> {
+        let forward = Forward { protocol: protocol(proto)?, host: socket(host)?, guest: socket(guest)? };
+        let port = py.detach(|| self.lock_gateway().as_ref().map(|gateway| gateway.add_forward(forward)));
+        Ok(port.ok_or_else(|| PyRuntimeError::new_err("there is no gateway"))??)
+    }
+
+    /// Remove a forward; returns whether it was there. Its connections go on.
+    fn remove_forward(&self, py: Python<'_>, proto: &str, host: (IpAddr, u16)) -> PyResult<bool> {
+        let (protocol, host) = (protocol(proto)?, socket(host)?);
+        let found = py.detach(|| self.lock_gateway().as_ref().map(|gateway| gateway.remove_forward(protocol, host)));
+        Ok(found.transpose()?.unwrap_or(false))
     }
 
     /// All ports with their state and counters, in the order of their numbers.
@@ -173,6 +239,21 @@ impl Switch {
     fn take<'py>(&self, py: Python<'py>) -> Vec<(String, &'static str, Bound<'py, PyBytes>)> {
         let punts = self.lock().as_ref().map(|datapath| datapath.punts().take()).unwrap_or_default();
         punts.into_iter().map(|punt| (punt.port, punt.reason, PyBytes::new(py, &punt.frame))).collect()
+    }
+}
+
+fn protocol(name: &str) -> PyResult<Protocol> {
+    Protocol::parse(name).ok_or_else(|| PyValueError::new_err(format!("neither tcp nor udp: {name}")))
+}
+
+fn socket((address, port): (IpAddr, u16)) -> PyResult<SocketAddrV4> {
+    Ok(SocketAddrV4::new(v4(address)?, port))
+}
+
+fn v4(address: IpAddr) -> PyResult<Ipv4Addr> {
+    match address {
+        IpAddr::V4(address) => Ok(address),
+        IpAddr::V6(_) => Err(PyValueError::new_err(format!("not an IPv4 address: {address}"))),
     }
 }
 

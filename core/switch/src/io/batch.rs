@@ -16,8 +16,15 @@ pub struct Batch {
     consumed: u32,
 }
 
+impl Default for Batch {
+    fn default() -> Self {
+        Batch::new()
+    }
+}
+
 impl Batch {
-    pub(super) fn new() -> Batch {
+    /// Empty.
+    pub fn new() -> Batch {
         let slots = (0..BATCH).map(|_| vec![0; SLOT].into_boxed_slice()).collect();
         Batch { slots, lengths: [0; BATCH], count: 0, consumed: 0 }
     }

@@ -1,6 +1,7 @@
 //! What a kind of port must be able to do for the datapath.
 
 use super::batch::Batch;
+use crate::drops::DropReason;
 use crate::port::Capabilities;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -12,6 +13,17 @@ pub struct Descriptors<'a> {
     pub listener: Option<BorrowedFd<'a>>,
     /// The peer: readable when there are packets, writable when it takes some. There is carrier while there is one.
     pub peer: Option<BorrowedFd<'a>>,
+}
+
+/// What a link does with a packet that the switch has for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It goes to the peer.
+    Send,
+    /// The link took it for another use.
+    Taken,
+    /// It goes nowhere.
+    Drop(DropReason),
 }
 
 /// The outer side of a port: a guest's socket now; TAPs, tunnels and foreign sockets by the same calls.
@@ -26,6 +38,11 @@ pub trait Link: Send {
 
     /// What the peer takes unfinished.
     fn capabilities(&self) -> Capabilities;
+
+    /// A packet, finished as the capabilities want it, is about to go to the peer.
+    fn admit(&mut self, _packet: &[u8]) -> Admission {
+        Admission::Send
+    }
 
     /// The listener is readable: take the peer, or refuse it. Errors that are not `WouldBlock` are of the host
     /// (no descriptors left) and pass.

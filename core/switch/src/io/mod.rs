@@ -23,7 +23,7 @@ mod worker;
 pub use batch::Batch;
 pub use guest::{hello, GuestLink};
 pub use handle::{Datapath, PortReport, Stopped};
-pub use link::{Descriptors, Link};
+pub use link::{Admission, Descriptors, Link};
 pub use punt::{Punt, PuntQueue};
 pub use socket::PacketSocket;
 pub use worker::Worker;

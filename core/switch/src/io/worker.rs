@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::handle::PortReport;
-use super::link::Link;
+use super::link::{Admission, Link};
 use super::outbox::{Outbox, Packet, Tally};
 use super::registry::{Event, Registered, Registry};
 use crate::drops::DropReason;
@@ -244,12 +244,14 @@ impl Worker {
     /// Note packet `index` of the batch for each port it goes to, finished where the sink needs that.
     fn deliver(&mut self, index: usize) {
         let mut finished_for: Option<Capabilities> = None;
+        let length = self.batch.packet(index).len().saturating_sub(VNET_HEADER);
         for &id in &self.outputs.ports {
             let Some(Some(port)) = self.ports.get_mut(usize::from(id.0)) else { continue };
             let sink = port.link.capabilities();
             let mut first = false;
             if sink.contains(self.outputs.needs) {
-                first = port.outbox.add(Packet::Slot(index));
+                let admission = port.link.admit(self.batch.packet(index));
+                first = offer(&mut self.switch, id, port, Packet::Slot(index), admission, length);
             } else {
                 if finished_for != Some(sink) {
                     self.made.clear();
@@ -258,7 +260,9 @@ impl Worker {
                     finished_for = Some(sink);
                 }
                 for range in &self.made {
-                    first |= port.outbox.add(Packet::Arena(range.clone()));
+                    let admission = port.link.admit(&self.arena[range.clone()]);
+                    let length = range.len().saturating_sub(VNET_HEADER);
+                    first |= offer(&mut self.switch, id, port, Packet::Arena(range.clone()), admission, length);
                 }
             }
             if first {
@@ -292,6 +296,23 @@ impl Worker {
             self.poll_peer(id);
         }
     }
+}
+
+/// Do with a packet what its link said; returns whether it is the first that the port has in this turn.
+fn offer(
+    switch: &mut Switch,
+    id: PortId,
+    port: &mut PortIo,
+    packet: Packet,
+    admission: Admission,
+    length: usize,
+) -> bool {
+    match admission {
+        Admission::Send => return port.outbox.add(packet),
+        Admission::Taken => switch.sent(id, 1, length as u64),
+        Admission::Drop(reason) => switch.dropped(id, reason, 1),
+    }
+    false
 }
 
 fn peer_of(link: &dyn Link) -> Option<RawFd> {

@@ -1,0 +1,73 @@
+//! The gateway's thread: waits for libslirp's sockets, for frames of the switch and for commands.
+
+use super::slirp::Slirp;
+use crate::io::Batch;
+use crate::wire::VNET_HEADER;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+pub(super) type Command = Box<dyn FnOnce(&mut Slirp) + Send>;
+
+/// Batches taken from the switch in one turn.
+const BATCHES: usize = 4;
+
+/// Serve until the commands or the switch hang up.
+pub(super) fn serve(mut slirp: Slirp, inbox: &Receiver<Command>, wake: &OwnedFd) {
+    let mut batch = Batch::new();
+    let mut fds = Vec::new();
+    loop {
+        fds.clear();
+        let timeout = slirp.fill(&mut fds);
+        let own = fds.len();
+        fds.push(readable(slirp.socket().as_fd()));
+        fds.push(readable(wake.as_fd()));
+        let failed = poll(&mut fds, timeout) < 0;
+        if failed {
+            fds.iter_mut().for_each(|fd| fd.revents = 0);
+        }
+        slirp.poll(&fds[..own], failed);
+        if fds[own].revents != 0 && !receive(&mut slirp, &mut batch) {
+            return;
+        }
+        if fds[own + 1].revents != 0 && !obey(&mut slirp, inbox, wake) {
+            return;
+        }
+    }
+}
+
+fn receive(slirp: &mut Slirp, batch: &mut Batch) -> bool {
+    for _ in 0..BATCHES {
+        let alive = slirp.socket().receive(batch).unwrap_or(false);
+        for index in 0..batch.len() {
+            if let Some(frame) = batch.packet(index).get(VNET_HEADER..) {
+                slirp.input(frame);
+            }
+        }
+        if !alive || batch.is_empty() {
+            return alive;
+        }
+    }
+    true
+}
+
+fn obey(slirp: &mut Slirp, inbox: &Receiver<Command>, wake: &OwnedFd) -> bool {
+    let _ = rustix::io::read(wake, &mut [0u8; 8]);
+    loop {
+        match inbox.try_recv() {
+            Ok(command) => command(slirp),
+            Err(TryRecvError::Empty) => return true,
+            Err(TryRecvError::Disconnected) => return false,
+        }
+    }
+}
+
+fn readable(fd: BorrowedFd<'_>) -> libc::pollfd {
+    libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }
+}
+
+fn poll(fds: &mut [libc::pollfd], timeout: u32) -> libc::c_int {
+    let timeout = libc::c_int::try_from(timeout).unwrap_or(-1);
+    // SAFETY: the pointer and the count describe the slice, which poll(2) writes within. libc is called and not a safe
+    // wrapper because the descriptors are libslirp's: it opens and closes them as it likes.
+    unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) }
+}

@@ -1,0 +1,1 @@
+"""The switch daemon over real sockets."""
