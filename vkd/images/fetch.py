@@ -58,6 +58,7 @@ def fetch(remote: Remote, cache: Cache, watcher: Watcher, sleep: Callable[[float
     """
     target = cache.blob(remote.sha256)
     if target.exists():
+        _verify(remote, target)
         return target
     make_folder(target.parent)
     with cache.lock(remote.sha256, watcher.check, lambda: watcher.report(Progress("wait", remote.name))):
@@ -148,13 +149,13 @@ def _copy(response: http.client.HTTPResponse, part: Path, have: int, remote: Rem
         raise ImageError(f"cannot write {part}: {error.strerror}", hint="free some room; what came is kept") from error
 
 
-def _verify(remote: Remote, part: Path) -> None:
-    found = digest_of(part)
+def _verify(remote: Remote, path: Path) -> None:
+    found = digest_of(path)
     if found != remote.sha256:
-        part.unlink()
+        path.unlink()
         raise ImageError(
-            f"{remote.url} is corrupt: its SHA-256 is {found}, not {remote.sha256}; it was removed",
-            hint="try again; if it stays so, name another mirror with VKD_MIRROR=URL",
+            f"{remote.name} is corrupt: the SHA-256 of {path} was {found}; it was removed",
+            hint=f"try again; if {remote.url} stays so, name another mirror with VKD_MIRROR=URL",
         )
 
 

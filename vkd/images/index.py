@@ -88,17 +88,24 @@ def open_archive(
         except ImageError as error:
             problem = problem or error
             continue
-        if cache.release.exists():
-            seen = read_release(cache.release.read_bytes(), mirror, keys, str(cache.release), now=None)
-            if archive.date < seen.date:
-                raise ImageError(
-                    f"{url} is of {archive.date:%Y-%m-%d %H:%M}, older than the one of {seen.date:%Y-%m-%d %H:%M} "
-                    "that was used before: the mirror is stale",
-                    hint=f"{HINT}; to accept the older one remove {cache.release}",
-                )
+        seen = cached_release(cache, mirror, keys)
+        if seen is not None and archive.date < seen.date:
+            raise ImageError(
+                f"{url} is of {archive.date:%Y-%m-%d %H:%M}, older than the one of {seen.date:%Y-%m-%d %H:%M} "
+                "that was used before: the mirror is stale",
+                hint=f"{HINT}; to accept the older one remove {cache.release}",
+            )
         write_atomically(cache.release, iter([signed]))
         return archive
     raise problem or ImageError("no mirror was given", hint=HINT)
+
+
+def cached_release(cache: Cache, mirror: str, keys: Path) -> Archive | None:
+    """Return the release that was used last, as of `mirror`; None when there is none that can be trusted."""
+    try:
+        return read_release(cache.release.read_bytes(), mirror, keys, str(cache.release), now=None)
+    except (OSError, ImageError):
+        return None
 
 
 def read_release(signed: bytes, mirror: str, keys: Path, origin: str, *, now: datetime | None) -> Archive:

@@ -49,10 +49,10 @@ class Source:
 def mirrors(named: str | None, environ: Mapping[str, str], root: Path = Path("/")) -> list[str]:
     """Return the addresses to try, the likeliest first, without a slash at the end.
 
-    `named` (from the configuration) goes before the environment, and either before APT's sources, which are read
+    `named` (on the command line) goes before the environment, and either before APT's sources, which are read
     below `root`. Raises ConfigError when the named one is no address and ImageError when there is none at all.
     """
-    for given, origin in ((environ.get(VARIABLE), VARIABLE), (named, "mirror")):
+    for given, origin in ((named, "mirror"), (environ.get(VARIABLE), VARIABLE)):
         if given:
             if not re.match(rf"({'|'.join(SCHEMES)}):/", given):
                 raise ConfigError(f"{origin}: {given!r} is not an address that begins with http, https or file")

@@ -10,9 +10,9 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,14 @@ import trio
 from vkd.errors import ImageError, NotFoundError
 from vkd.images import tiny
 from vkd.images.cache import Cache, make_folder, write_atomically
-from vkd.images.fetch import fetch
-from vkd.images.index import Archive, Package, find_packages, keyring, open_archive, read_release
+from vkd.images.fetch import digest_of, fetch
+from vkd.images.index import Archive, Package, cached_release, find_packages, keyring, open_archive
 from vkd.images.mirror import mirrors
 from vkd.images.progress import Progress, Watcher
 
 NAMES = (tiny.NAME,)
-FORMAT = 1
+FORMAT = 2
+FILES = ("kernel", "initrd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ def _build(cache: Cache, name: str, recipe: str, mirror: str | None, watcher: Wa
         "recipe": recipe,
         "debian": archive.version,
         "release": made.release,
+        "sha256": {file: digest_of(folder / file) for file in FILES},
         "built": datetime.now(UTC).isoformat(timespec="seconds"),
         "packages": [asdict(package) for package in made.packages],
     }
@@ -154,16 +156,32 @@ def _archive(cache: Cache, mirror: str | None, watcher: Watcher, *, refresh: boo
     """Return the verified release: the one in the cache if its index is there too, else the mirror's newest."""
     addresses = mirrors(mirror, os.environ)
     keys = keyring()
-    if not refresh and cache.release.exists():
-        with suppress(ImageError):
-            known = read_release(cache.release.read_bytes(), addresses[0], keys, str(cache.release), now=None)
-            if cache.blob(known.index.sha256).exists():
-                return known
+    known = None if refresh else cached_release(cache, addresses[0], keys)
+    if known is not None and cache.blob(known.index.sha256).exists():
+        return known
     return open_archive(addresses, cache, keys, watcher)
 
 
 def _current(cache: Cache, name: str, recipe: str) -> Image | None:
-    return _read(cache.images(name) / "current", name, recipe)
+    """Return the build in use, if there is one of this recipe; raises ImageError when a file of it has changed."""
+    image = _read(cache.images(name) / "current", name, recipe)
+    if image is not None:
+        noted = json.loads((image.kernel.parent / "image.json").read_bytes())["sha256"]
+        for path in (image.kernel, image.initrd):
+            state = path.stat()
+            if _digest(path, state.st_mtime_ns, state.st_size) != noted[path.name]:
+                shutil.rmtree(image.kernel.parent)
+                raise ImageError(
+                    f"the image {name} is corrupt: the SHA-256 of {path} is not the one noted; it was removed",
+                    hint="try again: it is built anew from the packages in the cache",
+                )
+    return image
+
+
+@lru_cache(maxsize=16)
+def _digest(path: Path, _modified: int, _size: int) -> str:
+    """Return the SHA-256 of a file; one that was not written to since is not read again."""
+    return digest_of(path)
 
 
 def _read(link: Path, name: str, recipe: str | None = None) -> Image | None:
@@ -171,12 +189,16 @@ def _read(link: Path, name: str, recipe: str | None = None) -> Image | None:
     folder = link.resolve()
     try:
         facts = json.loads((folder / "image.json").read_bytes())
-        if facts["format"] != FORMAT or (recipe is not None and facts["recipe"] != recipe):
+        if (
+            facts["format"] != FORMAT
+            or not facts["sha256"].keys() >= set(FILES)
+            or (recipe is not None and facts["recipe"] != recipe)
+        ):
             return None
         kernel, initrd = folder / "kernel", folder / "initrd"
         size = kernel.stat().st_size + initrd.stat().st_size
         return Image(name, kernel, initrd, facts["release"], datetime.fromisoformat(facts["built"]), size)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

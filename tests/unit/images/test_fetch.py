@@ -164,7 +164,7 @@ def test_a_wrong_part_is_found_and_removed(server: Server, cache: Cache) -> None
 def test_a_wrong_digest_leaves_nothing(server: Server, cache: Cache, content: bytes) -> None:
     server.content = content
     wrong = "0" * 64 if content[: len(DATA)] == DATA else DIGEST
-    with pytest.raises(ImageError, match=r"thing\.deb is corrupt: its SHA-256 is") as caught:
+    with pytest.raises(ImageError, match=r"thing\.deb is corrupt: the SHA-256 of") as caught:
         fetch(server.remote(wrong), cache, Watcher(), lambda _: None)
     assert caught.value.hint
     assert names(cache) == []
@@ -247,3 +247,12 @@ def test_a_cache_that_cannot_be_made(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="cannot make the cache folder") as caught:
         fetch(Remote("http://127.0.0.1/x", DIGEST, 1), Cache(tmp_path / "file"), Watcher())
     assert "XDG_CACHE_HOME" in str(caught.value.hint)
+
+
+def test_a_download_that_went_bad_in_the_cache(server: Server, cache: Cache) -> None:
+    path = fetch(server.remote(), cache, Watcher())
+    path.write_bytes(DATA[:-1] + b"x")
+    with pytest.raises(ImageError, match=r"thing\.deb is corrupt"):
+        fetch(server.remote(), cache, Watcher())
+    assert names(cache) == []
+    assert fetch(server.remote(), cache, Watcher()).read_bytes() == DATA

@@ -84,6 +84,14 @@ def test_an_older_release_than_before_is_refused(mirror: Path, cache: Cache, sig
     assert str(cache.release) in str(caught.value.hint)
 
 
+def test_a_damaged_copy_of_the_release_counts_as_none(mirror: Path, cache: Cache, signer: Signer) -> None:
+    open_archive([f"file:{mirror}"], cache, signer.keyring, Watcher(), now=NOW)
+    cache.release.write_bytes(cache.release.read_bytes().replace(b"2026", b"2029"))
+    make_archive(mirror, signer, date="Sat, 01 Aug 2026 00:00:00 UTC")
+    archive = open_archive([f"file:{mirror}"], cache, signer.keyring, Watcher(), now=NOW)
+    assert archive.date.month == 8
+
+
 def test_another_distribution_is_refused(mirror: Path, cache: Cache, signer: Signer) -> None:
     release(mirror).write_bytes(signer.sign("Origin: Other\nCodename: noble\n"))
     with pytest.raises(ImageError, match="is of Other noble, not of Debian trixie"):

@@ -108,7 +108,8 @@ def test_dir_settings_move_the_files(tmp_path: Path) -> None:
 def test_a_named_mirror_wins(tmp_path: Path) -> None:
     lay(tmp_path, {"sources.list": "deb http://apt.example/debian trixie main\n"})
     assert mirrors("http://config.example/debian/", {}, tmp_path) == ["http://config.example/debian"]
-    assert mirrors("http://config.example/d", {"VKD_MIRROR": "file:/srv/d"}, tmp_path) == ["file:/srv/d"]
+    assert mirrors("http://named.example/d", {"VKD_MIRROR": "file:/srv/d"}, tmp_path) == ["http://named.example/d"]
+    assert mirrors(None, {"VKD_MIRROR": "file:/srv/d"}, tmp_path) == ["file:/srv/d"]
     with pytest.raises(ConfigError, match="VKD_MIRROR: 'ftp://x' is not an address"):
         mirrors(None, {"VKD_MIRROR": "ftp://x"}, tmp_path)
 

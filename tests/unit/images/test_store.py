@@ -111,3 +111,15 @@ def test_a_damaged_build_counts_as_none(mirror: Path) -> None:
     image.initrd.unlink()
     assert list_images() == []
     assert ensure_sync("tiny", None, Watcher()).initrd.exists()
+
+
+@pytest.mark.parametrize("file", ["kernel", "initrd"])
+def test_a_changed_build_is_named_and_removed(mirror: Path, file: str) -> None:
+    image = ensure_sync("tiny", None, Watcher())
+    path = image.kernel.parent / file
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + b"x")
+    with pytest.raises(ImageError, match=rf"the image tiny is corrupt: the SHA-256 of .*{file}"):
+        ensure_sync("tiny", None, Watcher())
+    assert list_images() == []
+    assert (ensure_sync("tiny", None, Watcher()).kernel.parent / file).read_bytes() == data
