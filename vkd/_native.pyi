@@ -1,5 +1,6 @@
 """Types of the native module. Docstrings are in the module itself."""
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address
 from os import PathLike
 from typing import Any, Final, Literal, final
@@ -61,6 +62,27 @@ class VPageTable:
     def write_physical(self, offset: int, data: bytes) -> None: ...
     def load_physical(self, offset: int, size: int = 8) -> int: ...
     def store_physical(self, offset: int, value: int, size: int = 8) -> None: ...
+
+@final
+class Machine:
+    def __new__(
+        cls,
+        *,
+        memory: int,
+        harts: int = 1,
+        kernel: str | PathLike[str] | None = None,
+        initrd: Sequence[str | PathLike[str]] = (),
+        cmdline: str = "",
+        firmware: str | PathLike[str] = "builtin",
+        disks: Sequence[tuple[str | PathLike[str], bool]] = (),
+        nics: Sequence[tuple[str | PathLike[str], bytes]] = (),
+    ) -> Machine: ...
+    def start(self) -> None: ...
+    def wait(self, timeout: float) -> tuple[str, int, str] | None: ...
+    def stop(self) -> None: ...
+    def console_read(self, timeout: float) -> bytes: ...
+    def console_write(self, data: bytes) -> int: ...
+    def stats(self) -> dict[str, Any]: ...
 
 @final
 class Switch:

@@ -6,6 +6,7 @@
 
 pub mod bus;
 pub mod clock;
+pub mod console;
 pub mod devices;
 pub mod fdt;
 pub mod fpu;
@@ -14,6 +15,7 @@ pub mod irq;
 pub mod isa;
 pub mod layout;
 pub mod loader;
+pub mod machine;
 pub mod memory;
 pub mod platform;
 pub mod power;

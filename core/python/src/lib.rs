@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod machine;
 mod switch;
 mod vpagetable;
 
@@ -11,6 +12,8 @@ mod _native {
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+    #[pymodule_export]
+    use crate::machine::Machine;
     #[pymodule_export]
     use crate::switch::{drop_reasons, Switch};
     #[pymodule_export]

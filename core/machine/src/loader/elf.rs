@@ -78,7 +78,7 @@ pub(super) fn load(ram: &GuestRam, bytes: &[u8]) -> Result<Loaded, Problem> {
     let virtual_entry = number(bytes, 24, 8)?;
     let segments = segments(bytes)?;
     let mut entry = None;
-    let mut end = 0;
+    let (mut start, mut end) = (u64::MAX, 0);
     for segment in &segments {
         if !ram.contains(segment.paddr, segment.in_memory) {
             let (base, size) = (segment.paddr, segment.in_memory);
@@ -89,6 +89,7 @@ pub(super) fn load(ram: &GuestRam, bytes: &[u8]) -> Result<Loaded, Problem> {
             .and_then(|from| bytes.get(from..from.checked_add(usize::try_from(segment.in_file).ok()?)?))
             .ok_or_else(|| malformed("the file is truncated"))?;
         ram.write(segment.paddr, data).map_err(Problem::Io)?;
+        start = start.min(segment.paddr);
         end = end.max(segment.paddr + segment.in_memory);
         let into = virtual_entry.wrapping_sub(segment.vaddr);
         if into < segment.in_memory {
@@ -96,5 +97,5 @@ pub(super) fn load(ram: &GuestRam, bytes: &[u8]) -> Result<Loaded, Problem> {
         }
     }
     let entry = entry.ok_or_else(|| malformed(format!("no segment holds its entry point {virtual_entry:#x}")))?;
-    Ok(Loaded { entry, end })
+    Ok(Loaded { start, entry, end })
 }

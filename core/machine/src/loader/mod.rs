@@ -73,6 +73,12 @@ impl std::error::Error for Error {
 }
 
 impl Error {
+    /// `path` needs `needed` bytes of memory where there are `ram`.
+    #[must_use]
+    pub fn too_large(path: &Path, needed: u64, ram: u64) -> Self {
+        Self { path: path.to_owned(), problem: Problem::TooLarge { needed, ram } }
+    }
+
     /// The host's error number, when the host refused the file.
     #[must_use]
     pub fn os_error(&self) -> Option<i32> {
@@ -86,6 +92,8 @@ impl Error {
 /// Where a program lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loaded {
+    /// Lowest address that it occupies.
+    pub start: u64,
     /// First instruction, guest-physical.
     pub entry: u64,
     /// End of what it occupies, its zero-initialised data included.
@@ -131,7 +139,7 @@ fn load_bytes(ram: &GuestRam, bytes: &[u8], place: Place) -> Result<Loaded, Prob
         return Err(needed.map_or_else(|| outside(base), |needed| Problem::TooLarge { needed, ram: ram.size() }));
     }
     ram.write(base, bytes).map_err(Problem::Io)?;
-    Ok(Loaded { entry: base, end: base + size })
+    Ok(Loaded { start: base, entry: base, end: base + size })
 }
 
 /// Open a regular file and tell its length.

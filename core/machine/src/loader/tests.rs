@@ -71,7 +71,7 @@ fn an_image_goes_to_its_text_offset_and_keeps_room_for_its_bss() {
     let ram = ram();
     let file = Scratch::new("image", &image(0x20_0000, 0x10_0000, 4096));
     let loaded = load_program(&ram, &file.0, PLACE).unwrap();
-    assert_eq!(loaded, Loaded { entry: 0x8020_0000, end: 0x8030_0000 });
+    assert_eq!(loaded, Loaded { start: 0x8020_0000, entry: 0x8020_0000, end: 0x8030_0000 });
     assert_eq!(peek(&ram, 0x8020_0000, 2), b"MZ");
 }
 
@@ -88,14 +88,17 @@ fn an_elf_goes_where_it_was_linked_and_its_entry_is_translated() {
     let ram = ram();
     let file = Scratch::new("elf", &elf(0xffff_ffff_8000_0000, 0x8000_1000, 64));
     let loaded = load_program(&ram, &file.0, PLACE).unwrap();
-    assert_eq!(loaded, Loaded { entry: 0x8000_1004, end: 0x8000_1040 });
+    assert_eq!(loaded, Loaded { start: 0x8000_1000, entry: 0x8000_1004, end: 0x8000_1040 });
     assert_eq!(peek(&ram, 0x8000_1000, 9), b"codecode\0");
 }
 
 #[test]
 fn anything_else_is_flat() {
     let file = Scratch::new("flat", b"\x13\0\0\0");
-    assert_eq!(load_program(&ram(), &file.0, PLACE).unwrap(), Loaded { entry: KERNEL_BASE, end: KERNEL_BASE + 4 });
+    assert_eq!(
+        load_program(&ram(), &file.0, PLACE).unwrap(),
+        Loaded { start: KERNEL_BASE, entry: KERNEL_BASE, end: KERNEL_BASE + 4 }
+    );
 }
 
 #[test]

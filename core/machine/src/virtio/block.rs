@@ -297,6 +297,15 @@ fn transfer(file: &File, pieces: &Pieces<'_>, mut at: u64, call: Vectored) -> Re
     Ok(())
 }
 
+impl Drop for Block {
+    fn drop(&mut self) {
+        if !self.read_only {
+            // The guest is gone, and with it whoever could be told of an error.
+            let _ = self.file.sync_data();
+        }
+    }
+}
+
 impl Backend for Block {
     fn activate(&mut self, features: u64) {
         self.write_through = features & F_FLUSH == 0;
