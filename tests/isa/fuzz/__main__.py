@@ -1,0 +1,36 @@
+"""`python -m tests.isa.fuzz --seed N --seconds S`: fuzz our machine against QEMU."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+
+from tests.isa import toolchain
+from tests.isa.fuzz import campaign
+from tests.isa.runners import Machine, Qemu
+
+
+def main() -> int:
+    """Run a campaign; 0 when nothing differed, 1 on a mismatch, 5 when something is not installed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.isa.fuzz", description=__doc__)
+    parser.add_argument("--seed", type=int, default=None, help="seed of the first batch (default: random)")
+    parser.add_argument("--seconds", type=float, default=60, help="how long to go on (default: 60)")
+    options = parser.parse_args()
+    ours, reference = Machine(), Qemu()
+    for reason in (toolchain.missing(), ours.missing(), reference.missing()):
+        if reason is not None:
+            print(reason, file=sys.stderr)
+            return 5
+    seed = secrets.randbits(32) if options.seed is None else options.seed
+    print(f"seed {seed}", flush=True)
+    done, mismatch = campaign.run(seed, options.seconds, ours, reference)
+    print(f"{done} cases agreed")
+    if mismatch is None:
+        return 0
+    print(mismatch.report())
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

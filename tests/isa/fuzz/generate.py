@@ -1,0 +1,52 @@
+"""Random cases. Pure: a case depends on the random source alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from tests.isa.fuzz import operands, steps
+from tests.isa.fuzz.case import ZOO_PAGES, Case, Mode, Step
+
+KINDS: list[tuple[Callable[[Random], Step], int]] = [
+    (steps.integer_op, 24),
+    (steps.memory_op, 14),
+    (steps.atomic_op, 5),
+    (steps.jump, 6),
+    (steps.floating_op, 28),
+    (steps.csr_op, 6),
+    (steps.trap_op, 4),
+    (steps.encoding, 12),
+]
+
+
+def case(rng: Random, length: int = 60) -> Case:
+    """Draw a case of `length` steps."""
+    mode = rng.choice(list(Mode))
+    paging = mode is not Mode.M and rng.randrange(2) == 0
+    kinds = [*KINDS, (steps.zoo_op, 12)] if paging else KINDS
+    makers = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds], k=length)
+    status = rng.choice([3, 3, 3, 1, 1, 0]) << 13 | rng.getrandbits(2) << 18
+    return Case(
+        steps=tuple(maker(rng) for maker in makers),
+        x=tuple(operands.integer(rng) for _ in range(32)),
+        f=tuple(operands.floating(rng) for _ in range(32)),
+        fcsr=rng.choice([0, 0, 1, 2, 3, 4, 4, 5, 7]) << 5 | rng.choice([0, rng.getrandbits(5)]),
+        mode=mode,
+        status=status if rng.randrange(4) else 3 << 13,
+        paging=paging,
+        envcfg=rng.choice([0, 0xD0, 0xD0, 0x90, 0x40, 0x80]) | rng.getrandbits(1) << 61,
+        counteren=rng.choice([0, 7, rng.getrandbits(3)]),
+        entries=tuple(_entry(rng) for _ in range(ZOO_PAGES)),
+        rounds=rng.choice([1, 1, 2, 5, 60]),
+        compressed=rng.randrange(3) > 0,
+    )
+
+
+def _entry(rng: Random) -> int:
+    kind = rng.randrange(8)
+    if kind == 0:
+        return rng.getrandbits(10)
+    bits = 1 | rng.choice([2, 6, 6, 6, 10, 14, 8, 4, 12]) | rng.getrandbits(1) << 4 | rng.getrandbits(1) << 5
+    bits |= rng.choice([0xC0, 0xC0, 0x40, 0, 0x80])
+    return bits | (1 << rng.choice([54, 60, 61, 62, 63]) if kind == 1 else 0)
