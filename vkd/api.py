@@ -5,7 +5,7 @@ The socket is :func:`vkd.paths.control_socket`, the framing :mod:`vether.control
 
 | operation | arguments | events | value |
 |---|---|---|---|
-| `ping` | | | `{"version", "pid"}` |
+| `ping` | | | `{"version", "pid", "on_demand"}`: whether it ends when nothing is left to do |
 | `up` | `cluster` (`Cluster`), `source`, `dry_run`, `wait`, `timeout` | :class:`Event` | :class:`UpResult` |
 | `down` | `cluster` or nil, `all` | :class:`Event` | `{"clusters": [str]}` |
 | `ps` | `cluster` or nil, `all` | | list of :class:`Row` |

@@ -51,7 +51,7 @@ class World:
         self.images: list[str | None] = []
         self.image_seconds = 0.0
 
-    async def get_image(self, guest: Any, _progress: Any) -> None:
+    async def get_image(self, guest: Any, _mirror: Any, _progress: Any) -> None:
         self.images.append(guest.image)
         await trio.sleep(self.image_seconds)
         if guest.image == "bad":

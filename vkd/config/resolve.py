@@ -37,6 +37,8 @@ def resolve(
     _choose_addresses(guests, networks, merged, problems)
     _check_macs(guests, merged, problems)
     _check_forwards(guests, merged, problems)
+    if "networks" not in document and not any(guest.nics for guest in guests.values()):
+        networks = {}  # nobody asked for one
     return Cluster(name=name, mirror=clean.get("mirror"), networks=networks, guests=guests), merged
 
 

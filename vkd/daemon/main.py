@@ -75,7 +75,7 @@ async def _serve(runtime: Path, store: SqliteStore, on_demand: bool, ready: Call
             nursery.start_soon(_cancel_soon, nursery.cancel_scope)
 
         clusters = Clusters(runtime, context=context, switches=LocalSwitchHost(), records=records, nursery=nursery)
-        service = Service(clusters, news, nursery, end)
+        service = Service(clusters, news, nursery, end, on_demand=on_demand)
         nursery.start_soon(_end_on_signal, nursery.cancel_scope)
         await clusters.load()
         await nursery.start(aio.serve, control_socket(), service.handlers())

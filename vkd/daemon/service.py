@@ -28,7 +28,16 @@ _FRESH = 0.15
 class Service:
     """Answers requests. Work that changes something runs in `nursery`, so that a client that hangs up ends nothing."""
 
-    def __init__(self, clusters: Clusters, news: News, nursery: trio.Nursery, end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clusters: Clusters,
+        news: News,
+        nursery: trio.Nursery,
+        end: Callable[[], None],
+        *,
+        on_demand: bool = False,
+    ) -> None:
+        self._on_demand = on_demand
         self._clusters = clusters
         self._news = news
         self._nursery = nursery
@@ -74,7 +83,7 @@ class Service:
             number = version("vkd")
         except PackageNotFoundError:
             number = "unknown"
-        return {"version": number, "pid": os.getpid()}
+        return {"version": number, "pid": os.getpid(), "on_demand": self._on_demand}
 
     async def _up(self, call: Call) -> Any:
         config = _argument(call, "cluster", Config)

@@ -31,7 +31,8 @@ from vkd.vkernel import spec
 
 log = logging.getLogger(__name__)
 
-GetImage = Callable[[GuestConfig, Callable[[Progress], None] | None], Awaitable[Image | None]]
+#: Gives the image of a guest, from the cluster's mirror if it names one.
+GetImage = Callable[[GuestConfig, str | None, Callable[[Progress], None] | None], Awaitable[Image | None]]
 
 
 class Cluster:
@@ -133,7 +134,7 @@ class Cluster:
             prepare.check_files(guest)
             self._check_paths(guest)
         for guest in {guest.image: guest for guest in needy}.values():
-            await self._get_image(guest, self._report)
+            await self._get_image(guest, new.mirror, self._report)
 
     def _check_paths(self, guest: GuestConfig) -> None:
         """Raise `HostLacksError` if the path of a socket of `guest` would be too long."""
@@ -232,7 +233,7 @@ class Cluster:
         return network
 
     async def _prepare(self, guest: Guest) -> None:
-        image = await self._get_image(guest.config, self._report)
+        image = await self._get_image(guest.config, self._config().mirror, self._report)
         if self._keys is None:
             raise VkdError(f"the cluster {self.name} has no keys", hint="run `vkd up` again")
         sockets = [

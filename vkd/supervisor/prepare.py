@@ -30,9 +30,11 @@ def check_files(guest: Guest) -> None:
             raise VkdError(f"guest {guest.name}: disk {disk.path} cannot be written", hint="or set readonly = true")
 
 
-async def get_image(guest: Guest, progress: Callable[[Progress], None] | None = None) -> Image | None:
-    """Return the guest's image, built if it must be, or None when it names none."""
-    return await images.ensure(guest.image, progress=progress) if guest.image else None
+async def get_image(
+    guest: Guest, mirror: str | None = None, progress: Callable[[Progress], None] | None = None
+) -> Image | None:
+    """Return the guest's image, built from `mirror` if it must be, or None when it names none."""
+    return await images.ensure(guest.image, mirror=mirror, progress=progress) if guest.image else None
 
 
 def write_spec(

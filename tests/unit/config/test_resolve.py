@@ -31,6 +31,11 @@ def test_the_shortest_file_is_complete() -> None:
     assert guest.restart == Restart(policy="no", max_retries=5, delay=1.0, max_delay=60.0, reset_after=60.0)
 
 
+def test_without_cards_there_is_no_network_that_nobody_asked_for() -> None:
+    assert cluster("[guests.a]\nnetworks=[]").networks == {}
+    assert list(cluster("[networks.x]\n[guests.a]\nnetworks=[]").networks) == ["x"]
+
+
 def test_a_cluster_crosses_the_control_socket_unchanged() -> None:
     demo = cluster(
         "[guests.a]\ndisk='x'\nforwards=['1:1']\n[guests.a.files]\n'/m'='x'\n[guests.b]\nimage='none'\nkernel='k'"
