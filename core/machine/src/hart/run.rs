@@ -82,61 +82,34 @@ impl Hart {
         }
     }
 
-    /// Execute from `self.pc`, which lies in `page`, until another page has to be entered (`false`) or the budget is used up (`true`).
+    /// Execute from `self.pc`, which lies in `page`, until another page has to be entered (`false`) or the budget is used up
+    /// (`true`).
     fn execute_page(&mut self, page: &mut Page, wires: &HartWires, limit: u64) -> bool {
-        let mut pc = self.pc;
-        let base = pc & !0xfff;
-        let mut slot = (pc & 0xfff) as usize >> 1;
-        let mut retired = self.retired;
+        let base = self.pc & !0xfff;
         loop {
-            let op = &page.ops[slot];
-            match HANDLERS[usize::from(op.id.0) % DISPATCH](self, op, pc) {
-                Flow::Next => {
-                    retired += 1;
-                    pc = pc.wrapping_add(u64::from(op.len));
-                    slot += usize::from(op.len) >> 1;
-                }
-                Flow::Jump => {
-                    retired += 1;
-                    pc = self.next_pc;
-                    if retired >= limit || wires.attention() {
-                        self.settle(pc, retired);
-                        return true;
-                    }
-                    if pc & !0xfff != base {
-                        self.settle(pc, retired);
-                        return false;
-                    }
-                    slot = (pc & 0xfff) as usize >> 1;
-                }
+            let flow = self.stretch(page, wires, limit);
+            let slot = slot(self.pc);
+            match flow {
+                Flow::Next => return true,
+                Flow::Jump | Flow::PageEnd => return false,
                 Flow::Trap => {
-                    self.settle(pc, retired);
                     self.take_raised(page.word(slot));
                     return false;
                 }
                 Flow::System => {
-                    self.settle(pc, retired);
-                    self.step(op, page.word(slot));
+                    self.step(&page.ops[slot], page.word(slot));
                     if self.recheck {
                         self.accept_interrupt();
                     }
-                    retired = self.retired;
-                    pc = self.pc;
-                    if retired >= limit || wires.attention() {
+                    if self.retired >= limit || wires.attention() {
                         return true;
                     }
-                    if self.refetch || pc & !0xfff != base {
+                    if self.refetch || self.pc & !0xfff != base {
                         return false;
                     }
-                    slot = (pc & 0xfff) as usize >> 1;
                 }
                 Flow::Decode => page.decode(slot),
-                Flow::PageEnd => {
-                    self.settle(pc, retired);
-                    return false;
-                }
                 Flow::Crossing => {
-                    self.settle(pc, retired);
                     self.cross(page.half(slot));
                     return false;
                 }
@@ -144,11 +117,37 @@ impl Hart {
         }
     }
 
-    /// Make the state exact.
-    #[inline]
-    fn settle(&mut self, pc: u64, retired: u64) {
+    /// The inner loop: execute from `self.pc`, which lies in `page`. Returns with the state exact, in front of the operation
+    /// that asked for something; after a jump out of the page ([`Flow::Jump`]); or because it is time to attend ([`Flow::Next`]).
+    #[inline(never)]
+    fn stretch(&mut self, page: &Page, wires: &HartWires, limit: u64) -> Flow {
+        let (mut pc, mut retired) = (self.pc, self.retired);
+        let base = pc & !0xfff;
+        let mut slot = slot(pc);
+        let flow = loop {
+            let op = &page.ops[slot];
+            let flow = HANDLERS[usize::from(op.id.0) % DISPATCH](self, op, pc);
+            if flow == Flow::Next {
+                retired += 1;
+                pc = pc.wrapping_add(u64::from(op.len));
+                slot += usize::from(op.len) >> 1;
+            } else if flow == Flow::Jump {
+                retired += 1;
+                pc = self.next_pc;
+                if retired >= limit || wires.attention() {
+                    break Flow::Next;
+                }
+                if pc & !0xfff != base {
+                    break Flow::Jump;
+                }
+                slot = self::slot(pc);
+            } else {
+                break flow;
+            }
+        };
         self.pc = pc;
         self.retired = retired;
+        flow
     }
 
     /// Execute `op`, of the bits `word`, at `self.pc` with the state exact before and after.
@@ -191,4 +190,10 @@ impl Hart {
         };
         self.take_exception(self.pc, exception);
     }
+}
+
+/// The slot of `pc` in its page.
+#[inline(always)]
+fn slot(pc: u64) -> usize {
+    (pc & 0xfff) as usize >> 1
 }
