@@ -58,6 +58,10 @@ class News:
         """Return the events that are kept, oldest first."""
         return [msgspec.convert(value, Event) for value in self._store.past_events(cluster)]
 
+    def forget(self, cluster: str) -> None:
+        """Drop the past events of a cluster that is gone."""
+        self._store.forget_events(cluster)
+
     @contextmanager
     def follow(self, cluster: str | None) -> Iterator[Follower]:
         """Give every event from now on, of one cluster or of all."""

@@ -127,6 +127,8 @@ class Service:
                     nursery.start_soon(self._clusters.down, one)
 
         await self._do(call, name, work)
+        for one in names:
+            self._news.forget(one)
         return {"clusters": names}
 
     async def _ps(self, call: Call) -> Any:

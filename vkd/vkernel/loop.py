@@ -12,6 +12,9 @@ from typing import Any
 
 Callback = Callable[[], None]
 
+#: Most calls of other threads in one turn; then sockets and timers are looked at.
+_CALLS = 16
+
 
 class Loop:
     """Calls back when a socket is ready, a time has come or another thread asked for it, until it is ended."""
@@ -86,9 +89,10 @@ class Loop:
             self._wakened.recv(4096)
         except BlockingIOError:
             return
-        while True:
+        for _ in range(_CALLS):
             with self._lock:
                 if not self._calls:
                     return
                 callback = self._calls.popleft()
             callback()
+        self._wake()

@@ -79,7 +79,9 @@ class Runner:
     def start(self) -> None:
         """Build the first machine, which may raise `OSError` or `ValueError`, and set it going."""
         machine = self._begin()
-        if machine is not None:
+        if machine is None:
+            self._done(ExitRecord(kind="stopped", reason="stopped before it began", boots=0))
+        else:
             threading.Thread(target=self._run, args=(machine,), name="machine", daemon=True).start()
 
     def stop(self) -> None:

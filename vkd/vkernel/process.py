@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +25,9 @@ STATUS = {"poweroff": 0, "stopped": 0, "reboot": 0, "failure": 1, "halted": 1, "
 #: How long the machine may take to end after it was told to, seconds.
 _STOP_BOUND = 30.0
 
+#: Pieces of console output that may be on their way from the reader to the loop.
+_UNHEARD = 16
+
 _PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -34,9 +38,12 @@ class VKernel:
         self._folder = folder
         self._spec = spec
         self._loop = Loop()
+        self._unheard = threading.Semaphore(_UNHEARD)
         self._began = time.time()
         self._record: ExitRecord | None = None
         self._runner = Runner(spec, self._said, self._ended, make)
+        # Before the sockets are there: who sees one may send a signal.
+        self._handle_signals()
         self._console = Console(self._loop, listen(folder / CONSOLE), Log(folder / CONSOLE_LOG), self._runner.write)
         self._control = ControlServer(
             self._loop,
@@ -46,7 +53,6 @@ class VKernel:
 
     def run(self) -> int:
         """Run the guest to its end."""
-        self._handle_signals()
         try:
             self._runner.start()
         except Exception as error:
@@ -81,7 +87,13 @@ class VKernel:
         }
 
     def _said(self, data: bytes) -> None:
-        self._loop.call(partial(self._console.say, data))
+        # The reader waits for the loop, not for any viewer: what the guest says piles up nowhere.
+        self._unheard.acquire()
+        self._loop.call(partial(self._say, data))
+
+    def _say(self, data: bytes) -> None:
+        self._unheard.release()
+        self._console.say(data)
 
     def _ended(self, record: ExitRecord) -> None:
         self._loop.call(partial(self._finish, record))
