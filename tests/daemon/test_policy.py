@@ -40,8 +40,8 @@ def test_gives_up_with_the_last_reason() -> None:
     assert verdict == GiveUp("gave up after 2 restarts in a row; the last: signal 11", failed=True)
 
 
-def test_no_attempts_means_no_restart() -> None:
-    assert isinstance(decide(Policy(attempts=0), CRASH, early(1)), GiveUp)
+def test_without_end() -> None:
+    assert decide(Policy(attempts=None, longest=60), CRASH, early(5000)) == Restart(60.0, 5000)
 
 
 def test_a_long_run_ends_the_row() -> None:
@@ -65,18 +65,19 @@ times = st.floats(0, 1e9)
     st.sampled_from(["no", "on-failure", "always"]),
     st.sampled_from(["poweroff", "reboot", "stopped", "failure", "halted", "fault", "panic", "stalled", "crashed"]),
     st.lists(st.builds(Run, times, times, st.booleans()), max_size=2000),
-    st.integers(0, 10_000),
+    st.none() | st.integers(1, 10_000),
     st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)),
 )
 def test_always_a_bounded_answer(
-    restarts: str, kind: str, runs: list[Run], attempts: int, delays: tuple[float, float]
+    restarts: str, kind: str, runs: list[Run], attempts: int | None, delays: tuple[float, float]
 ) -> None:
     delay, longest = delays
     policy = Policy(restarts=restarts, attempts=attempts, delay=delay, longest=longest)  # type: ignore[arg-type]
     verdict = decide(policy, Exit(kind), runs)
     if isinstance(verdict, Restart):
         assert 0 <= verdict.delay <= longest
-        assert 1 <= verdict.attempt <= max(attempts, 1)
+        assert verdict.attempt >= 1
+        assert attempts is None or verdict.attempt <= attempts
         assert restarts == "always" or (restarts == "on-failure" and Exit(kind).failed)
     else:
         assert verdict.reason

@@ -248,7 +248,7 @@ class Guest:
         restart = self.config.restart
         return policy.Policy(
             restarts=restart.policy,
-            attempts=restart.max_retries,
+            attempts=restart.max_retries or None,
             delay=restart.delay,
             longest=restart.max_delay,
             stable=restart.reset_after,

@@ -44,8 +44,8 @@ class Policy:
     """When to restart, and how patiently."""
 
     restarts: Restarts = "on-failure"
-    #: Runs in a row that may end early before we give up.
-    attempts: int = 5
+    #: Restarts in a row before we give up; None: without end.
+    attempts: int | None = 5
     #: First delay, seconds; each further one doubles it, up to `longest`.
     delay: float = 1.0
     longest: float = 60.0
@@ -74,7 +74,7 @@ def decide(policy: Policy, exit_: Exit, history: Sequence[Run]) -> Restart | Giv
     if policy.restarts == "no" or (policy.restarts == "on-failure" and not exit_.failed):
         return GiveUp(exit_.reason or exit_.kind, exit_.failed)
     early = early_ends(policy, history)
-    if early > policy.attempts:
+    if policy.attempts is not None and early > policy.attempts:
         last = exit_.reason or exit_.kind
         return GiveUp(f"gave up after {policy.attempts} restarts in a row; the last: {last}", failed=True)
     # 2.0 ** 1024 overflows a float; no delay that matters is past 2 ** 63.
