@@ -4,7 +4,8 @@
 #include "test.h"
 
 #define HARTS 4
-#define ROUNDS 20000
+#define BATON 50
+#define ROUNDS 5000
 
 PROGRAM
 secondary:
@@ -63,7 +64,7 @@ work:
     bnez s1, work
 
     // Pass a baton round the harts: data written before the flag is seen after it.
-    li s1, 300
+    li s1, BATON
 pass_on:
     addi a1, s0, 512 // whose turn, counting on
     slli a2, s1, 2
@@ -111,7 +112,7 @@ pass_on:
     lw a0, 464(s0)
     EXPECT(a0, 0)
     ld a0, 576(s0)
-    EXPECT(a0, 300 * HARTS)
+    EXPECT(a0, BATON * HARTS)
     PASS
 
 park:
