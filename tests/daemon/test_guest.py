@@ -195,7 +195,7 @@ async def test_ladder_third_rung_sigkill(autojump_clock: MockClock, staged: Stag
         began = trio.current_time()
         await it.guest.stopped()
         assert it.process.signals == [signal.SIGTERM, signal.SIGKILL]
-        assert trio.current_time() - began == pytest.approx(12 + 5)
+        assert trio.current_time() - began == pytest.approx(12 + 10)
 
 
 async def test_a_process_that_nothing_ends_is_told_of(autojump_clock: MockClock, staged: Staging) -> None:

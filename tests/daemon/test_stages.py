@@ -44,6 +44,9 @@ def test_firmware_is_not_the_kernel() -> None:
     assert watch(opensbi, firmware=True) == []
     assert watch(opensbi + BOOT, firmware=True)[0] == Reached("kernel")
     assert watch(opensbi) == [Reached("kernel")]
+    handed_over = opensbi + b"Boot HART MIDELEG         : 0x1666\r\nBoot HART MEDELEG         : 0xf0b509\r\n"
+    assert watch(handed_over, firmware=True) == []
+    assert watch(handed_over + b"\r\nU-Boot 2025.01\r\n", firmware=True) == [Reached("kernel")]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""One daemon for each runtime folder: a lock on a file in it, which holds the daemon's pid."""
+"""One daemon for each runtime and each state folder: a lock on a file in it, which holds the daemon's pid."""
 
 import fcntl
 import os
@@ -29,7 +29,7 @@ def only_daemon(folder: Path, patience: float = 0.0) -> Iterator[None]:
             if time.monotonic() >= deadline:
                 raise VkdError(
                     f"a vkd daemon, pid {holder}, serves {folder} already",
-                    hint="use it (`vkd ps`), or set VKD_RUNTIME_DIR to another folder",
+                    hint="use it (`vkd ps`), or set VKD_RUNTIME_DIR and VKD_STATE_DIR to folders of your own",
                 ) from None
             time.sleep(_POLL)
             continue

@@ -43,7 +43,8 @@ def run(*, on_demand: bool = False, ready: Callable[[], None] = lambda: None) ->
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     runtime = ensure_runtime_dir()
     state = ensure_private(state_dir())
-    with only_daemon(runtime, _PATIENCE if on_demand else 0.0):
+    patience = _PATIENCE if on_demand else 0.0
+    with only_daemon(runtime, patience), only_daemon(state, patience):
         store = SqliteStore(state / STORE)
         empty = False
         try:
@@ -58,10 +59,9 @@ def run(*, on_demand: bool = False, ready: Callable[[], None] = lambda: None) ->
                 store.close()
         if empty and on_demand:
             (state / LOG).unlink(missing_ok=True)
-            with suppress(OSError):
-                state.rmdir()
-    with suppress(OSError):  # another daemon may be there already, or guests
-        runtime.rmdir()
+    for folder in (runtime, state):
+        with suppress(OSError):  # something is in it: guests, a log, or another daemon already
+            folder.rmdir()
 
 
 async def _serve(runtime: Path, store: SqliteStore, on_demand: bool, ready: Callable[[], None]) -> bool:

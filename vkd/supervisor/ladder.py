@@ -20,7 +20,7 @@ class Bounds:
     """How long each rung may take, seconds."""
 
     ask: float = 20.0
-    sigterm: float = 5.0
+    sigterm: float = 10.0
     sigkill: float = 5.0
 
 

@@ -61,7 +61,7 @@ class Oversight:
     async def _console(self) -> None:
         while True:
             # The kernel's first words may be in a part of the replay that we had already; a new watcher reads anew.
-            watcher = Watcher(firmware=self._guest.config.firmware != "builtin")
+            watcher = Watcher(firmware=self._guest.config.firmware not in {"builtin", "none"})
             try:
                 async with aclosing(self._host.console(self._guest.folder)) as console:
                     async for data in console:

@@ -21,6 +21,8 @@ MAX_LINE = 1024
 
 _PRINTK = rb"^(?:<\d+>)?(?:\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? )?"
 _KERNEL = re.compile(rb"^(?:<\d+>)?\[ *\d+\.\d+\]|Linux version ")
+#: The last line that OpenSBI prints before it enters what it boots.
+_HANDED_OVER = re.compile(rb"^Boot HART MEDELEG\b")
 _STAGE = re.compile(rb"vkd: stage (init|link|ssh)\s*$")
 _BOOT = re.compile(rb"^vkd: boot \d+\s*$")
 _PANIC = re.compile(_PRINTK + rb"(Kernel panic - not syncing: .*|panic: .*)")
@@ -58,7 +60,10 @@ Sighting = Reached | Panic | Warned | Rebooted
 
 
 class Watcher:
-    """Reads a console and reports what it saw. With `firmware`, only lines of Linux count as the kernel's."""
+    """Reads a console and reports what it saw.
+
+    With `firmware`, the kernel's first line is the first of Linux, or the first after OpenSBI's last.
+    """
 
     def __init__(self, *, firmware: bool = False) -> None:
         self._firmware = firmware
@@ -97,6 +102,9 @@ class Watcher:
         if stage := _STAGE.search(line):
             return self._reach(_named(stage[1]))
         found: list[Sighting] = []
+        if self._firmware and _HANDED_OVER.search(line):
+            self._firmware = False
+            return found
         if not self._firmware or _KERNEL.search(line):
             found += self._reach("kernel")
         if panic := _PANIC.search(line):
