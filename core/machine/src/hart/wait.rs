@@ -59,7 +59,10 @@ impl Hart {
     /// End the machine when no hart is left that could do anything. A hart that sleeps without hope clears the flag before
     /// it takes the attention that it was asked for: so look at them the other way round.
     fn end_if_halted(&self) {
-        let dead = |w: &std::sync::Arc<HartWires>| w.mailbox.is_dead() || (!w.attention() && w.mailbox.is_hopeless());
+        // Without HSM a hart that is stopped has only not been started yet.
+        let hsm = self.platform.builtin_sbi;
+        let dead =
+            |w: &std::sync::Arc<HartWires>| (hsm && w.mailbox.is_dead()) || (!w.attention() && w.mailbox.is_hopeless());
         if self.platform.wires.iter().all(dead) {
             self.platform.end(Exit::Halted);
         }

@@ -26,6 +26,16 @@ fn rounding(rm: u8) -> &'static str {
     [", rne", ", rtz", ", rdn", ", rup", ", rmm", ", rm5", ", rm6", ""][usize::from(rm & 7)]
 }
 
+/// A set of accesses, as `fence` names it.
+fn ordering(bits: i32) -> String {
+    let set: String = "iorw".chars().zip([8, 4, 2, 1]).filter(|(_, bit)| bits & bit != 0).map(|(c, _)| c).collect();
+    if set.is_empty() {
+        "unknown".to_owned()
+    } else {
+        set
+    }
+}
+
 /// The text of `word`; compressed instructions are printed as what they stand for. Offsets of jumps and branches are relative (`.+8`).
 #[must_use]
 pub fn disassemble(word: u32) -> String {
@@ -60,6 +70,7 @@ fn operands(format: Format, o: &Op) -> String {
         Format::Upper => format!("{rd}, {:#x}", i as u32 >> 12),
         Format::Jump => format!("{rd}, .{i:+}"),
         Format::Bare => String::new(),
+        Format::Fence => format!("{}, {}", ordering(i >> 4), ordering(i)),
         Format::Sfence => format!("{a}, {b}"),
         Format::Cbo => format!("({a})"),
         Format::Csr => format!("{rd}, {i:#x}, {a}"),

@@ -30,6 +30,8 @@ pub enum Format {
     Jump,
     /// No operand.
     Bare,
+    /// Ordering bits in the immediate.
+    Fence,
     /// X rs1, X rs2 (address and ASID).
     Sfence,
     /// (X rs1).
@@ -81,9 +83,9 @@ impl Format {
     /// Take the operands of `word` apart for row `id`.
     #[must_use]
     pub const fn operands(self, id: Id, word: u32) -> Op {
-        use Format::{Bare, Branch, Csr, CsrImm, FLoad, FStore, Jump, Load, Shift5, Shift6, Store, Upper, I};
+        use Format::{Bare, Branch, Csr, CsrImm, FLoad, FStore, Fence, Jump, Load, Shift5, Shift6, Store, Upper, I};
         let imm = match self {
-            I | Load | FLoad => word as i32 >> 20,
+            I | Load | FLoad | Fence => word as i32 >> 20,
             Shift6 => bits(word, 20, 6) as i32,
             Shift5 => bits(word, 20, 5) as i32,
             Store | FStore => word as i32 >> 25 << 5 | bits(word, 7, 5) as i32,
@@ -100,7 +102,7 @@ impl Format {
             _ => 0,
         };
         let raw_rd = bits(word, 7, 5) as u8;
-        let no_rd = matches!(self, Store | FStore | Branch | Bare | Format::Sfence | Format::Cbo);
+        let no_rd = matches!(self, Store | FStore | Branch | Bare | Fence | Format::Sfence | Format::Cbo);
         let rd = if no_rd || (raw_rd == 0 && !self.float_rd()) { SINK } else { raw_rd };
         Op {
             imm,

@@ -91,8 +91,26 @@ pub fn row(id: Id) -> &'static Row {
 
 /// The extensions, single letters first, as the device tree's `riscv,isa-extensions` wants them.
 pub const EXTENSIONS: &[&str] = &[
-    "i", "m", "a", "f", "d", "c", "zicbom", "zicboz", "zicntr", "zicond", "zicsr", "zifencei", "zihpm", "zba", "zbb",
-    "zbs", "sstc", "svadu", "svinval",
+    "i",
+    "m",
+    "a",
+    "f",
+    "d",
+    "c",
+    "zicbom",
+    "zicboz",
+    "zicntr",
+    "zicond",
+    "zicsr",
+    "zifencei",
+    "zihintpause",
+    "zihpm",
+    "zba",
+    "zbb",
+    "zbs",
+    "sstc",
+    "svadu",
+    "svinval",
 ];
 
 /// The extensions as one string, as the device tree's `riscv,isa` wants them.

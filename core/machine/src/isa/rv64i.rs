@@ -9,6 +9,9 @@ pub(crate) const fn sext32(value: u64) -> u64 {
     value as i32 as i64 as u64
 }
 
+/// The fence that is a hint to spin slowly: fm 0, predecessor W, no successor (Zihintpause).
+const PAUSE: i32 = 0x010;
+
 rows! { super::base::RV64I;
     LUI    "lui"    "....................      ..... 0110111" Upper upper(|_, i| i);
     AUIPC  "auipc"  "....................      ..... 0010111" Upper upper(|pc, i| pc.wrapping_add(i));
@@ -73,8 +76,13 @@ rows! { super::base::RV64I;
     SRLW   "srlw"   "0000000 ..... ..... 101 ..... 0111011" R alu(|a, b| sext32(u64::from(a as u32 >> (b & 31))));
     SRAW   "sraw"   "0100000 ..... ..... 101 ..... 0111011" R alu(|a, b| (a as i32 >> (b & 31)) as i64 as u64);
 
-    FENCE  "fence"   "............ ..... 000 ..... 0001111" Bare flow(|_, _, _| {
-        std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+    FENCE  "fence"   "............ ..... 000 ..... 0001111" Fence flow(|_, o, _| {
+        if o.imm == PAUSE {
+            // Whom the guest spins for may be a hart whose thread waits for this processor.
+            std::thread::yield_now();
+        } else {
+            std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+        }
         Ok(Flow::Next)
     });
     FENCE_I "fence.i" "............ ..... 001 ..... 0001111" Bare system(|h, _, pc| {

@@ -72,6 +72,8 @@ fn known_words_print_as_the_assembler_has_them() {
         (0x0a05_951b, "slli.uw a0, a1, 32"),
         (0x63f5_d513, "rori a0, a1, 63"),
         (0x0ec5_f533, "czero.nez a0, a1, a2"),
+        (0x0330_000f, "fence rw, rw"),
+        (0x0100_000f, "fence w, unknown"),
         (0x3005_1073, "csrrw zero, 0x300, a0"),
         (0x1201_0073, "sfence.vma sp, zero"),
         (0x0045_200f, "cbo.zero (a0)"),
