@@ -1,0 +1,157 @@
+"""A Linux guest, ours beside QEMU's: boot to the ssh banner, then what it costs while it idles.
+
+Both get the same kernel, initramfs, identity, kernel parameters, memory and number of harts.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from bench.figure import Figure
+from bench.process import cpu_seconds, memory_beside, terminate
+from vether.control.client import Client
+from vkd.images import Identity, Image, Interface, ensure, make_ssh_key
+
+MEMORY = 128 << 20
+MAC = "02:76:6b:64:00:01"
+ADDRESS, GATEWAY, SUBNET = "10.0.2.15", "10.0.2.2", "10.0.2.0/24"
+BOOT_LIMIT = 120.0  # seconds
+IDLE_SETTLE, IDLE_SPAN = 5.0, 20.0  # seconds
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A running guest: the process that runs it, how to name its RAM's mapping, and the boot's seconds."""
+
+    process: subprocess.Popen[bytes]
+    ram: str
+    boot: float
+
+
+def measure() -> Sequence[Figure]:
+    """Boot and idle one guest on each machine, one after the other."""
+    image = trio.run(ensure, "tiny")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        initrd = _initrd(image, folder)
+        ours = _costs(_ours(image, initrd, folder))
+        qemu = _costs(_qemu(image, initrd))
+    goals = (("boot to ssh", "s", 30.0), ("idle guest", "% of a core", 1.0), ("memory beside the guest's", "MB", 40.0))
+    return [
+        Figure(name, unit, mine, theirs, goal, higher_is_better=False)
+        for (name, unit, goal), mine, theirs in zip(goals, ours, qemu, strict=True)
+    ]
+
+
+def _costs(running: AbstractContextManager[Guest]) -> tuple[float, float, float]:
+    with running as guest:
+        time.sleep(IDLE_SETTLE)
+        before = cpu_seconds(guest.process.pid)
+        time.sleep(IDLE_SPAN)
+        idle = 100 * (cpu_seconds(guest.process.pid) - before) / IDLE_SPAN
+        return guest.boot, idle, memory_beside(guest.process.pid, guest.ram) / 1e6
+
+
+def _initrd(image: Image, folder: Path) -> Path:
+    host_key, _ = make_ssh_key()
+    _, user_key = make_ssh_key()
+    link = Interface(MAC, (f"{ADDRESS}/24",), gateway=GATEWAY)
+    identity = Identity("bench", (link,), host_key=host_key, authorized_keys=(user_key,))
+    packed = image.initrd.read_bytes()
+    path = folder / "initrd"
+    path.write_bytes(packed + bytes(-len(packed) % 4) + identity.cpio())
+    return path
+
+
+@contextmanager
+def _ours(image: Image, initrd: Path, folder: Path) -> Iterator[Guest]:
+    with ExitStack() as stack:
+        net, home = folder / "net", folder / "guest"
+        home.mkdir()
+        port = _free_port()
+        spec = folder / "net.toml"
+        spec.write_text(
+            f'name = "bench"\nsubnet = "{SUBNET}"\n'
+            f'[[ports]]\nname = "bench"\nmac = "{MAC}"\naddress = "{ADDRESS}"\nhostname = "bench"\n'
+            f'[[forwards]]\nproto = "tcp"\nhost_port = {port}\nguest = "{ADDRESS}"\nguest_port = 22\n'
+        )
+        switch = subprocess.Popen([sys.executable, "-m", "vether", "serve", spec, "--dir", net])
+        stack.callback(terminate, switch)
+        _until(lambda: _answers(net / "ctl"), 10, "the switch")
+        guest = {
+            "cluster": "bench",
+            "name": "bench",
+            "memory": MEMORY,
+            "kernel": str(image.kernel),
+            "initrd": [str(initrd)],
+            "cmdline": image.cmdline,
+            "nics": [{"socket": str(net / "ports" / "bench"), "mac": MAC}],
+        }
+        (home / "spec.json").write_text(json.dumps(guest))
+        began = time.monotonic()
+        process = subprocess.Popen([sys.executable, "-m", "vkd.vkernel", home])
+        stack.callback(terminate, process)
+        yield Guest(process, "vkd-guest-ram", _banner(port, process, began))
+
+
+@contextmanager
+def _qemu(image: Image, initrd: Path) -> Iterator[Guest]:
+    port = _free_port()
+    memory = f"{MEMORY >> 20}M"
+    command = ["qemu-system-riscv64", "-machine", "virt,memory-backend=ram", "-m", memory, "-nographic"]
+    command += ["-object", f"memory-backend-memfd,id=ram,size={memory},share=on"]
+    command += ["-monitor", "none", "-serial", "null", "-kernel", str(image.kernel), "-initrd", str(initrd)]
+    command += ["-append", image.cmdline, "-device", f"virtio-net-device,netdev=net,mac={MAC}"]
+    command += ["-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-{ADDRESS}:22"]
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        yield Guest(process, "memory-backend-memfd", _banner(port, process, began))
+    finally:
+        terminate(process)
+
+
+def _banner(port: int, process: subprocess.Popen[bytes], began: float) -> float:
+    """Wait for an ssh server's banner at the loopback's `port`; return the seconds since `began`."""
+
+    def greeted() -> bool:
+        if process.poll() is not None:
+            raise RuntimeError(f"the guest's process ended with status {process.returncode}")
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+                return connection.recv(4) == b"SSH-"
+        except OSError:
+            return False
+
+    _until(greeted, BOOT_LIMIT, "an ssh banner")
+    return time.monotonic() - began
+
+
+def _answers(path: Path) -> bool:
+    try:
+        with Client(path, timeout=2) as client:
+            return bool(client.call("ping"))
+    except OSError:
+        return False
+
+
+def _until(condition: Callable[[], bool], limit: float, what: str) -> None:
+    end = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > end:
+            raise RuntimeError(f"{what} did not come within {limit:.0f} s")
+        time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
