@@ -107,6 +107,8 @@ impl Csrs {
         self.medeleg = DELEGABLE;
         self.mideleg = SUPERVISOR_INTERRUPTS;
         self.mcounteren = u64::from(u32::MAX);
+        // Linux leaves it as firmware set it, and its vDSO reads `time` in U-mode.
+        self.scounteren = 0b111;
         self.menvcfg = envcfg::MACHINE & !envcfg::FIOM;
     }
 
