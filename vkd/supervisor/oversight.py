@@ -74,6 +74,8 @@ class Oversight:
     async def _heed(self, sightings: list[Sighting]) -> None:
         for position, seen in enumerate(sightings):
             match seen:
+                case Reached("ssh") if self._guest.target is not None:
+                    pass  # the guest says so; it counts when the way through the gateway is open too
                 case Reached(stage):
                     await self._guest.reach(stage)
                 case Warned(text):
