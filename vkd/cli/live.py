@@ -53,7 +53,11 @@ class Screen:
 
     def _guests(self) -> Table:
         table = Table.grid(padding=(0, 2))
-        for guest in self.board.guests.values():
+        table.add_column()
+        for stage in STAGES:
+            table.add_column(min_width=len(f"{stage} 10.0s"))
+        table.add_column()
+        for guest in self.board.rows():
             table.add_row(Text(guest.name, style="bold"), *self._stages(guest), self._end(guest))
         return table
 

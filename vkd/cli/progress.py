@@ -58,12 +58,18 @@ class Guest:
 
 @dataclass
 class Board:
-    """All guests, by cluster and name, and the transfer under way."""
+    """All guests, by cluster and name, and the transfer under way. `order` is that of the cluster file, if known."""
 
     guests: dict[tuple[str, str], Guest] = field(default_factory=dict)
     transfer: Transfer | None = None
     began: float | None = None
     now: float = 0.0
+    order: list[str] = field(default_factory=list)
+
+    def rows(self) -> list[Guest]:
+        """Return the guests, those of `order` first."""
+        places = {name: at for at, name in enumerate(self.order)}
+        return sorted(self.guests.values(), key=lambda guest: places.get(guest.name, len(places)))
 
     def feed(self, event: Event) -> Guest | None:
         """Take an event in; return the guest that it is about."""

@@ -37,7 +37,8 @@ def ssh(name: str, command: tuple[str, ...]) -> None:
     words = [] if command[:1] != ("--",) else ["--"]
     command = command[len(words) :]
     terminal = ["-t"] if command and sys.stdin.isatty() and sys.stdout.isatty() else []
-    replace_process(["ssh", *_NO_CONFIG, *_options(_target(name)), *terminal, name, *command])
+    target = _target(name)
+    replace_process(["ssh", *_NO_CONFIG, *_options(target), *terminal, target.alias, *command])
 
 
 @click.command("exec", context_settings=_PASS_ON)
@@ -51,7 +52,8 @@ def execute(name: str, command: tuple[str, ...]) -> None:
     words = command[1:] if command[0] == "--" else command
     if not words:
         raise click.UsageError("name a program to run: vkd exec NAME -- PROGRAM")
-    replace_process(["ssh", *_NO_CONFIG, *_options(_target(name)), "-T", name, shlex.join(words)])
+    target = _target(name)
+    replace_process(["ssh", *_NO_CONFIG, *_options(target), "-T", target.alias, shlex.join(words)])
 
 
 @click.command("cp")

@@ -44,6 +44,7 @@ def up(file: Path | None, dry_run: bool, wait: bool, timeout: float | None, as_j
     client = connect(start=True, timeout=None)
     assert client is not None  # noqa: S101 - with `start` there is one
     view = open_view(quiet=as_json)
+    view.board.order = list(loaded.cluster.guests)
     arguments: dict[str, Any] = {"dry_run": False, "wait": wait, "timeout": timeout}
     try:
         with client:

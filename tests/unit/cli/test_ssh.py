@@ -42,12 +42,12 @@ def became(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("arguments", "rest"),
     [
-        (["ssh", "a"], ["a"]),
-        (["ssh", "a", "--", "uname", "-rm"], ["a", "uname", "-rm"]),
-        (["ssh", "a", "ls", "-l", "--", "x"], ["a", "ls", "-l", "--", "x"]),
-        (["ssh", "a", "--", "echo $HOME | wc"], ["a", "echo $HOME | wc"]),
-        (["exec", "a", "--", "sh", "-c", "echo $HOME  'x'"], ["-T", "a", "sh -c 'echo $HOME  '\"'\"'x'\"'\"''"]),
-        (["exec", "a", "true"], ["-T", "a", "true"]),
+        (["ssh", "a"], ["a.demo"]),
+        (["ssh", "a", "--", "uname", "-rm"], ["a.demo", "uname", "-rm"]),
+        (["ssh", "a", "ls", "-l", "--", "x"], ["a.demo", "ls", "-l", "--", "x"]),
+        (["ssh", "a", "--", "echo $HOME | wc"], ["a.demo", "echo $HOME | wc"]),
+        (["exec", "a", "--", "sh", "-c", "echo $HOME  'x'"], ["-T", "a.demo", "sh -c 'echo $HOME  '\"'\"'x'\"'\"''"]),
+        (["exec", "a", "true"], ["-T", "a.demo", "true"]),
     ],
 )
 def test_ssh_gets_strict_options_and_the_words(
