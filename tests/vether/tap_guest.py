@@ -1,7 +1,8 @@
 """A guest for tests: the host's own TCP/IP stack in a network namespace, behind a TAP, wired to a port of a switch.
 
 `python -m tests.vether.tap_guest SOCKET MAC ADDRESS/PREFIX GATEWAY -- COMMAND…` runs COMMAND in that namespace and
-exits with its code. The TAP offers and takes all offloads, as a guest's driver would.
+exits with its code; `--probe` tells by its exit code whether this user can have one. The TAP offers and takes all
+offloads, as a guest's driver would.
 """
 
 import ctypes
@@ -46,9 +47,11 @@ def hello(offloads: int = OFFLOADS) -> bytes:
 
 
 def main() -> int:
-    port, mac, address, gateway, _, *command = sys.argv[1:]
     unshare()
     tap = open_tap("eth0")
+    if sys.argv[1:] == ["--probe"]:
+        return 0
+    port, mac, address, gateway, _, *command = sys.argv[1:]
     steps = f"link set lo up;link set eth0 address {mac};link set eth0 up;addr add {address} dev eth0"
     if gateway != "-":
         steps += f";route add default via {gateway}"

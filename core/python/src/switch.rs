@@ -3,6 +3,7 @@
 use pyo3::exceptions::{PyImportError, PyKeyError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
@@ -57,7 +58,7 @@ impl Switch {
                 return Err(PyValueError::new_err(format!("there is a port {name} already")));
             }
             let config = PortConfig { name, split_horizon, ..PortConfig::default() };
-            worker.add_port(config, link).map(|_| ()).map_err(PyErr::from)
+            worker.add_port(config, link).map(|_| ()).map_err(os_error)
         })?
     }
 }
@@ -89,7 +90,7 @@ impl Switch {
         })? {
             return Err(PyValueError::new_err(format!("there is a port {name} already")));
         }
-        let link = GuestLink::listen(&path).map_err(|e| PyOSError::new_err((e.raw_os_error(), e.to_string(), path)))?;
+        let link = GuestLink::listen(&path).map_err(os_error)?;
         self.add_link(py, name, split_horizon, Box::new(link))
     }
 
@@ -124,7 +125,7 @@ impl Switch {
         let started = started.ok_or_else(|| PyRuntimeError::new_err("the switch is closed"))?;
         let (gateway, link) = started.map_err(|error| match error {
             GatewayError::Load(error) => PyImportError::new_err(error.to_string()),
-            GatewayError::Io(error) => PyErr::from(error),
+            GatewayError::Io(error) => os_error(error),
         })?;
         self.add_link(py, GATEWAY.into(), 0, Box::new(link))?;
         py.detach(|| *self.lock_gateway() = Some(gateway));
@@ -145,14 +146,14 @@ impl Switch {
     fn add_forward(&self, py: Python<'_>, proto: &str, host: (IpAddr, u16), guest: (IpAddr, u16)) -> PyResult<u16> {
         let forward = Forward { protocol: protocol(proto)?, host: socket(host)?, guest: socket(guest)? };
         let port = py.detach(|| self.lock_gateway().as_ref().map(|gateway| gateway.add_forward(forward)));
-        Ok(port.ok_or_else(|| PyRuntimeError::new_err("there is no gateway"))??)
+        port.ok_or_else(|| PyRuntimeError::new_err("there is no gateway"))?.map_err(os_error)
     }
 
     /// Remove a forward; returns whether it was there. Its connections go on.
     fn remove_forward(&self, py: Python<'_>, proto: &str, host: (IpAddr, u16)) -> PyResult<bool> {
         let (protocol, host) = (protocol(proto)?, socket(host)?);
         let found = py.detach(|| self.lock_gateway().as_ref().map(|gateway| gateway.remove_forward(protocol, host)));
-        Ok(found.transpose()?.unwrap_or(false))
+        Ok(found.transpose().map_err(os_error)?.unwrap_or(false))
     }
 
     /// All ports with their state and counters, in the order of their numbers.
@@ -239,6 +240,15 @@ impl Switch {
     fn take<'py>(&self, py: Python<'py>) -> Vec<(String, &'static str, Bound<'py, PyBytes>)> {
         let punts = self.lock().as_ref().map(|datapath| datapath.punts().take()).unwrap_or_default();
         punts.into_iter().map(|punt| (punt.port, punt.reason, PyBytes::new(py, &punt.frame))).collect()
+    }
+}
+
+/// An OSError with errno and text, so that Python makes the right subclass of it.
+fn os_error(error: io::Error) -> PyErr {
+    let text = error.to_string();
+    match error.raw_os_error() {
+        Some(code) => PyOSError::new_err((code, text.split(" (os error").next().unwrap_or_default().to_owned())),
+        None => PyOSError::new_err(text),
     }
 }
 

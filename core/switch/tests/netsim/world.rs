@@ -146,7 +146,7 @@ impl World {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        self.loss != 0 && self.random % self.loss == 0
+        self.loss != 0 && self.random.is_multiple_of(self.loss)
     }
 
     pub fn inbox(&self, host: usize) -> &[(usize, u32)] {
