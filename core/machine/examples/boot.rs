@@ -1,12 +1,14 @@
-//! Boot a kernel on a bare board with the console on standard output: `boot [-m MiB] [-c HARTS] [-f] PROGRAM [INITRD [CMDLINE]]`.
+//! Boot a kernel on a bare board with the console on standard input and output:
+//! `boot [-m MiB] [-c HARTS] [-t SECONDS] [-f] PROGRAM [INITRD [CMDLINE]]`.
 //!
 //! With `-f` PROGRAM is M-mode firmware and INITRD, if given and not `-`, the kernel that it is told of (fw_jump, fw_dynamic).
 //! Prints instructions, seconds and their quotient at the end.
 
-use std::io::Write;
+use std::collections::VecDeque;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use machine::bus::Bus;
@@ -22,7 +24,11 @@ use machine::memory::GuestRam;
 use machine::platform::{Console, Platform};
 use machine::power::Power;
 
-struct Stdio;
+/// Standard output, and what a thread has read from standard input.
+#[derive(Default)]
+struct Stdio {
+    input: Mutex<VecDeque<u8>>,
+}
 
 impl Console for Stdio {
     fn output(&self, bytes: &[u8]) {
@@ -31,7 +37,17 @@ impl Console for Stdio {
         let _ = out.flush();
     }
     fn input(&self) -> Option<u8> {
-        None
+        self.input.lock().ok()?.pop_front()
+    }
+}
+
+/// Pass standard input on to the guest, byte by byte as it comes.
+fn forward_input(console: Arc<Stdio>, uart: Arc<Uart>) {
+    for byte in std::io::stdin().lock().bytes() {
+        let (Ok(byte), Ok(mut input)) = (byte, console.input.lock()) else { break };
+        input.push_back(byte);
+        drop(input);
+        uart.input_ready();
     }
 }
 
@@ -62,13 +78,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let o = options().ok_or("usage: boot [-m MiB] [-c HARTS] [-t SECONDS] [-f] PROGRAM [INITRD [CMDLINE]]")?;
     let ram = Arc::new(GuestRam::new(RAM_BASE, o.memory << 20)?);
     let wires: Vec<_> = (0..o.harts).map(|_| Arc::new(HartWires::new())).collect();
-    let (clock, power, console) = (Clock::new(), Arc::new(Power::new()), Arc::new(Stdio));
+    let (clock, power, console) = (Clock::new(), Arc::new(Power::new()), Arc::new(Stdio::default()));
     let mut bus = Bus::new();
     let plic = Plic::new(&wires);
     bus.attach(FINISHER, Finisher::new(Arc::clone(&power), &wires));
     bus.attach(RTC, Rtc::new(plic.line(RTC_IRQ)));
     bus.attach(CLINT, Clint::new(&wires, clock));
-    bus.attach(UART, Uart::new(console.clone(), plic.line(UART_IRQ)));
+    let uart = Uart::new(console.clone(), plic.line(UART_IRQ));
+    bus.attach(UART, uart.clone());
+    let keyboard = console.clone();
+    std::thread::spawn(move || forward_input(keyboard, uart));
     bus.attach(PLIC, plic);
 
     let flat = Place { image: None, flat: RAM_BASE };
