@@ -2,6 +2,7 @@
 
 use super::flags::{Flags, Rounding};
 use super::format::{infinity, unpack, zero, Class, Format, Unpacked};
+use super::host;
 use super::nan;
 use super::round::{normalize_round, shift_right_jam};
 
@@ -9,15 +10,14 @@ use super::round::{normalize_round, shift_right_jam};
 #[must_use]
 #[inline]
 pub fn add<F: Format>(a: F::Bits, b: F::Bits, rm: Rounding, fl: &mut Flags) -> F::Bits {
-    sum::<F>(a, unpack::<F>(a), b, unpack::<F>(b), rm, fl)
+    host::settled::<F>(rm, fl, || F::host_add(a, b)).unwrap_or_else(|| sum::<F>(a, b, rm, fl))
 }
 
 /// `a - b`.
 #[must_use]
 #[inline]
 pub fn sub<F: Format>(a: F::Bits, b: F::Bits, rm: Rounding, fl: &mut Flags) -> F::Bits {
-    let b = F::encode(b.into() ^ F::SIGN);
-    sum::<F>(a, unpack::<F>(a), b, unpack::<F>(b), rm, fl)
+    add::<F>(a, F::encode(b.into() ^ F::SIGN), rm, fl)
 }
 
 /// The sign of an exact sum of zero: that of both zeros when they agree, else minus only when rounding down.
@@ -30,7 +30,8 @@ pub(super) fn zero_sum_sign(a: bool, b: bool, rm: Rounding) -> bool {
     }
 }
 
-fn sum<F: Format>(a_bits: F::Bits, a: Unpacked, b_bits: F::Bits, b: Unpacked, rm: Rounding, fl: &mut Flags) -> F::Bits {
+fn sum<F: Format>(a_bits: F::Bits, b_bits: F::Bits, rm: Rounding, fl: &mut Flags) -> F::Bits {
+    let (a, b) = (unpack::<F>(a_bits), unpack::<F>(b_bits));
     if let Some(nan) = nan::from_operands::<F>(&[a, b], fl) {
         return nan;
     }

@@ -3,12 +3,18 @@
 use super::add::zero_sum_sign;
 use super::flags::{Flags, Rounding};
 use super::format::{infinity, unpack, zero, Class, Format, Unpacked};
+use super::host;
 use super::nan;
 use super::round::{jam_to_upper, round, shift_right_jam_wide};
 
 /// `a * b + c`, rounded once. `inf * 0` is invalid even when `c` is a quiet NaN.
 #[must_use]
+#[inline]
 pub fn fma<F: Format>(a: F::Bits, b: F::Bits, c: F::Bits, rm: Rounding, fl: &mut Flags) -> F::Bits {
+    host::settled::<F>(rm, fl, || F::host_fma(a, b, c)).unwrap_or_else(|| fused::<F>(a, b, c, rm, fl))
+}
+
+fn fused<F: Format>(a: F::Bits, b: F::Bits, c: F::Bits, rm: Rounding, fl: &mut Flags) -> F::Bits {
     let addend = c;
     let (a, b, c) = (unpack::<F>(a), unpack::<F>(b), unpack::<F>(c));
     if matches!((a.class, b.class), (Class::Infinite, Class::Zero) | (Class::Zero, Class::Infinite)) {

@@ -26,6 +26,46 @@ pub trait Format: Copy + Debug + 'static {
 
     /// The number encoded by the low bits of `raw`.
     fn encode(raw: u64) -> Self::Bits;
+
+    /// The host's `a + b`, to nearest even.
+    fn host_add(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+    /// The host's `a * b`, to nearest even.
+    fn host_mul(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+    /// The host's `a / b`, to nearest even.
+    fn host_div(a: Self::Bits, b: Self::Bits) -> Self::Bits;
+    /// The host's square root of `a`, to nearest even.
+    fn host_sqrt(a: Self::Bits) -> Self::Bits;
+    /// The host's `a * b + c`, rounded once to nearest even.
+    fn host_fma(a: Self::Bits, b: Self::Bits, c: Self::Bits) -> Self::Bits;
+}
+
+macro_rules! host_operations {
+    ($bits:ty, $float:ty) => {
+        #[inline]
+        fn host_add(a: $bits, b: $bits) -> $bits {
+            (<$float>::from_bits(a) + <$float>::from_bits(b)).to_bits()
+        }
+
+        #[inline]
+        fn host_mul(a: $bits, b: $bits) -> $bits {
+            (<$float>::from_bits(a) * <$float>::from_bits(b)).to_bits()
+        }
+
+        #[inline]
+        fn host_div(a: $bits, b: $bits) -> $bits {
+            (<$float>::from_bits(a) / <$float>::from_bits(b)).to_bits()
+        }
+
+        #[inline]
+        fn host_sqrt(a: $bits) -> $bits {
+            <$float>::from_bits(a).sqrt().to_bits()
+        }
+
+        #[inline]
+        fn host_fma(a: $bits, b: $bits, c: $bits) -> $bits {
+            <$float>::from_bits(a).mul_add(<$float>::from_bits(b), <$float>::from_bits(c)).to_bits()
+        }
+    };
 }
 
 /// binary32.
@@ -41,6 +81,8 @@ impl Format for Single {
     fn encode(raw: u64) -> u32 {
         raw as u32
     }
+
+    host_operations!(u32, f32);
 }
 
 /// binary64.
@@ -56,6 +98,8 @@ impl Format for Double {
     fn encode(raw: u64) -> u64 {
         raw
     }
+
+    host_operations!(u64, f64);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! IEEE 754 binary32 and binary64 arithmetic as RISC-V wants it: five rounding modes, five flags, canonical NaNs.
 //!
-//! Everything is integer arithmetic, the same on every host. Each operation is generic over the [`Format`]; operands are
+//! Everything is integer arithmetic, the same on every host, with one short cut through the host's own unit where that
+//! cannot make a difference (`host`): pass the flags that are accrued already to let it be taken. Each operation is generic over the [`Format`]; operands are
 //! unpacked to a normalised 64-bit significand, computed with enough guard bits that one sticky bit stands for all the
 //! lost ones, and rounded once, in `round`.
 //!
@@ -15,6 +16,7 @@ mod flags;
 mod float_to_int;
 mod fma;
 mod format;
+mod host;
 mod int_to_float;
 mod mul;
 mod nan;

@@ -2,12 +2,18 @@
 
 use super::flags::{Flags, Rounding};
 use super::format::{infinity, unpack, zero, Class, Format};
+use super::host;
 use super::nan;
 use super::round::{jam_to_upper, normalize_round};
 
 /// `a * b`.
 #[must_use]
+#[inline]
 pub fn mul<F: Format>(a: F::Bits, b: F::Bits, rm: Rounding, fl: &mut Flags) -> F::Bits {
+    host::settled::<F>(rm, fl, || F::host_mul(a, b)).unwrap_or_else(|| product::<F>(a, b, rm, fl))
+}
+
+fn product<F: Format>(a: F::Bits, b: F::Bits, rm: Rounding, fl: &mut Flags) -> F::Bits {
     let (a, b) = (unpack::<F>(a), unpack::<F>(b));
     if let Some(nan) = nan::from_operands::<F>(&[a, b], fl) {
         return nan;

@@ -2,12 +2,18 @@
 
 use super::flags::{Flags, Rounding};
 use super::format::{infinity, unpack, zero, Class, Format};
+use super::host;
 use super::nan;
 use super::round::round;
 
 /// The square root of `a`; that of -0 is -0.
 #[must_use]
+#[inline]
 pub fn sqrt<F: Format>(a: F::Bits, rm: Rounding, fl: &mut Flags) -> F::Bits {
+    host::settled::<F>(rm, fl, || F::host_sqrt(a)).unwrap_or_else(|| root::<F>(a, rm, fl))
+}
+
+fn root<F: Format>(a: F::Bits, rm: Rounding, fl: &mut Flags) -> F::Bits {
     let a = unpack::<F>(a);
     if let Some(nan) = nan::from_operands::<F>(&[a], fl) {
         return nan;

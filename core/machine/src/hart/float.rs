@@ -78,7 +78,7 @@ impl Hart {
         f: impl FnOnce(F::Bits, F::Bits, Rounding, &mut Flags) -> F::Bits,
     ) -> Outcome {
         self.require_float()?;
-        let mut flags = Flags::default();
+        let mut flags = Flags(self.csr.fflags);
         let value = f(self.operand::<F>(o.rs1), self.operand::<F>(o.rs2), self.rounding(o)?, &mut flags);
         self.accrue(flags);
         self.set_f(o.rd, F::put(value));

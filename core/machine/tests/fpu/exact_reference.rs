@@ -32,9 +32,12 @@ fn expect<F: Format>(value: &Exact, rm: Rounding) -> (u64, Flags) {
 
 fn check<F: Format>(what: &str, value: &Exact, op: impl Fn(Rounding, &mut Flags) -> F::Bits) {
     for rm in ROUNDINGS {
-        let mut flags = Flags::default();
-        let got: u64 = op(rm, &mut flags).into();
-        assert_eq!((got, flags), expect::<F>(value, rm), "{what} {rm:?}");
+        let (want, raised) = expect::<F>(value, rm);
+        for accrued in [Flags::default(), Flags::NX] {
+            let mut flags = accrued;
+            let got: u64 = op(rm, &mut flags).into();
+            assert_eq!((got, flags), (want, accrued | raised), "{what} {rm:?}");
+        }
     }
 }
 
