@@ -1,11 +1,13 @@
 //! ELF64 executables (System V ABI, chapter "Object Files"): the loadable segments at their physical addresses.
 
 use super::{Loaded, Problem};
+use crate::layout::RAM_BASE;
 use crate::memory::GuestRam;
 
 const CLASS_64: u8 = 2;
 const LITTLE_ENDIAN: u8 = 1;
 const MACHINE_RISCV: u64 = 243;
+const DYNAMIC: u64 = 3;
 const LOAD: u64 = 1;
 const PROGRAM_HEADER: usize = 56;
 
@@ -63,8 +65,9 @@ fn segments(bytes: &[u8]) -> Result<Vec<Segment>, Problem> {
     Ok(loadable)
 }
 
-/// Load every segment; the entry is translated from virtual to physical by the segment that holds it.
-pub(super) fn load(ram: &GuestRam, bytes: &[u8]) -> Result<Loaded, Problem> {
+/// Load every segment; the entry is translated from virtual to physical by the segment that holds it. A
+/// position-independent executable that was linked below RAM, as firmware is, goes to `base`.
+pub(super) fn load(ram: &GuestRam, bytes: &[u8], base: u64) -> Result<Loaded, Problem> {
     if number(bytes, 4, 1)? != u64::from(CLASS_64) {
         return Err(malformed("it is not a 64-bit one"));
     }
@@ -76,7 +79,13 @@ pub(super) fn load(ram: &GuestRam, bytes: &[u8]) -> Result<Loaded, Problem> {
         return Err(malformed(format!("it is for machine number {machine}, not RISC-V ({MACHINE_RISCV})")));
     }
     let virtual_entry = number(bytes, 24, 8)?;
-    let segments = segments(bytes)?;
+    let mut segments = segments(bytes)?;
+    let lowest = segments.iter().map(|segment| segment.paddr).min().unwrap_or_default();
+    if number(bytes, 16, 2)? == DYNAMIC && lowest < RAM_BASE {
+        for segment in &mut segments {
+            segment.paddr = (segment.paddr - lowest).saturating_add(base);
+        }
+    }
     let mut entry = None;
     let (mut start, mut end) = (u64::MAX, 0);
     for segment in &segments {

@@ -101,7 +101,7 @@ pub struct Loaded {
 }
 
 /// Load the program at `path`: a Linux Image (plain or in PE/EFI form), an ELF64, or else a flat binary, each possibly
-/// gzipped. An ELF goes where it was linked; an Image goes to `base` plus its text offset; a flat binary to `flat`.
+/// gzipped. An ELF goes where it was linked, a position-independent one that was linked below RAM to `flat`; an Image goes to `base` plus its text offset; a flat binary to `flat`.
 ///
 /// # Errors
 /// Names the file and what is wrong with it, or how much memory it needs.
@@ -122,7 +122,7 @@ pub struct Place {
 
 fn load_bytes(ram: &GuestRam, bytes: &[u8], place: Place) -> Result<Loaded, Problem> {
     if elf::is_elf(bytes) {
-        return elf::load(ram, bytes);
+        return elf::load(ram, bytes, place.flat);
     }
     let (base, size) = match image::Header::parse(bytes)? {
         Some(header) => (

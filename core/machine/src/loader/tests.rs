@@ -93,6 +93,15 @@ fn an_elf_goes_where_it_was_linked_and_its_entry_is_translated() {
 }
 
 #[test]
+fn a_position_independent_elf_linked_below_ram_goes_to_the_flat_base() {
+    let mut bytes = elf(0x1000, 0x1000, 64);
+    bytes[16] = 3;
+    let file = Scratch::new("pie", &bytes);
+    let loaded = load_program(&ram(), &file.0, PLACE).unwrap();
+    assert_eq!(loaded, Loaded { start: KERNEL_BASE, entry: KERNEL_BASE + 4, end: KERNEL_BASE + 64 });
+}
+
+#[test]
 fn anything_else_is_flat() {
     let file = Scratch::new("flat", b"\x13\0\0\0");
     assert_eq!(
