@@ -1,5 +1,7 @@
 //! The wire of a network device: a unix `SOCK_SEQPACKET` socket to a port of a switch, one frame per packet, each behind a
 //! 12-byte `virtio_net_hdr_v1`. It connects by itself, for ever, and never blocks.
+//!
+//! An 8-byte packet is no frame but a hello: `VETH` and, little-endian, the offloads that this side takes.
 
 use std::io;
 use std::mem;
@@ -83,6 +85,17 @@ impl Link {
         // SAFETY: `count` messages, whose pieces the caller keeps valid over the call; sending does not write to them.
         let sent = unsafe { libc::sendmmsg(fd, messages.as_mut_ptr(), count as _, flags as _) };
         self.checked(sent)
+    }
+
+    /// Say hello: this side takes the offloads `bits`. A switch that does not know hellos drops it as too short.
+    ///
+    /// # Errors
+    /// As [`Link::send`].
+    pub fn announce(&mut self, bits: u32) -> io::Result<()> {
+        let mut hello = *b"VETH\0\0\0\0";
+        hello[4..].copy_from_slice(&bits.to_le_bytes());
+        let piece = libc::iovec { iov_base: hello.as_mut_ptr().cast(), iov_len: hello.len() };
+        self.send(&[&[piece]]).map(|_| ())
     }
 
     /// Receive up to [`BATCH`] packets, packet `i` into `buffer[i * PACKET..]`, their lengths into `lengths`; one that was

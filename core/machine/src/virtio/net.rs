@@ -81,6 +81,8 @@ pub struct Net {
     shared: Arc<Shared>,
     counters: Arc<Counters>,
     up: bool,
+    /// What the switch has yet to be told that the driver takes.
+    hello: Option<u32>,
     accepts: Accepts,
     header: usize,
     mergeable: bool,
@@ -121,6 +123,7 @@ impl Net {
             shared,
             counters,
             up: false,
+            hello: None,
             accepts: Accepts::default(),
             header: HEADER,
             mergeable: false,
@@ -135,7 +138,17 @@ impl Net {
         if up != self.up {
             self.up = up;
             self.counters.connected.store(up, Relaxed);
+            self.hello = Some(self.accepts.bits());
             self.shared.reconfigure(|config| config[STATUS] = if up { LINK_UP } else { 0 });
+        }
+    }
+
+    /// Tell the switch what the driver takes, once for each connection and each driver.
+    fn greet(&mut self) {
+        if let Some(bits) = self.hello {
+            if !matches!(self.link.announce(bits), Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+                self.hello = None;
+            }
         }
     }
 
@@ -306,6 +319,7 @@ impl Backend for Net {
     fn activate(&mut self, features: u64) {
         let has = |bit| features & bit != 0;
         self.accepts = Accepts { csum: has(F_GUEST_CSUM), tso4: has(F_GUEST_TSO4), tso6: has(F_GUEST_TSO6) };
+        self.hello = Some(self.accepts.bits());
         self.mergeable = has(F_MRG_RXBUF);
         self.header = if has(feature::VERSION_1 | F_MRG_RXBUF) { HEADER } else { SHORT_HEADER };
         // What came before is not for this driver.
@@ -316,8 +330,9 @@ impl Backend for Net {
     fn work(&mut self, ram: &GuestRam, queues: &mut [Option<Virtqueue>]) -> Result<Wait, Malformed> {
         self.link.connect(Instant::now());
         self.follow_link();
+        self.greet();
 
-        let mut full = false;
+        let mut full = self.hello.is_some();
         let mut more = false;
         if let Some(Some(queue)) = queues.get_mut(TX) {
             queue.disarm(ram)?;

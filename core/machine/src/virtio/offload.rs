@@ -23,6 +23,17 @@ pub struct Accepts {
     pub tso6: bool,
 }
 
+impl Accepts {
+    /// As `TUN_F_*` bits (`linux/if_tun.h`), which is how a switch is told. Nothing goes without checksums.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        if !self.csum {
+            return 0;
+        }
+        1 | u32::from(self.tso4) << 1 | u32::from(self.tso6) << 2
+    }
+}
+
 /// Make `packet` (header and frame) such that a receiver that `accepts` can take it. False when that cannot be done: the
 /// packet is to be dropped.
 #[must_use]

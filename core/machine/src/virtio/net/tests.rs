@@ -79,7 +79,12 @@ fn connected(features: u64) -> (Driver, Arc<Counters>, UnixStream) {
     let port = Port::at(path());
     let (mut driver, counters) = driver(&port.path);
     let switch = port.accept();
+    assert_eq!(receive(&switch), b"VETH\0\0\0\0", "there is no driver yet");
     driver.start(features, 2);
+    let offloads = [F_GUEST_CSUM, F_GUEST_TSO4, F_GUEST_TSO6];
+    let bits =
+        offloads.iter().zip([1, 2, 4]).filter(|(feature, _)| features & **feature != 0).map(|(_, bit)| bit).sum();
+    assert_eq!(receive(&switch), [b'V', b'E', b'T', b'H', bits, 0, 0, 0]);
     wait("the link", || counters.connected.load(Relaxed));
     (driver, counters, switch)
 }
@@ -188,6 +193,7 @@ fn the_link_follows_the_socket_and_comes_back() {
         wait("link up", || link_up(&driver));
         wait("the interrupt", || driver.get(0x60) & 2 != 0);
         driver.put(0x64, 3);
+        assert_eq!(receive(&switch), b"VETH\0\0\0\0");
         driver.submit(TX, 0, &[(FRAME, 72, false)]);
         assert_eq!(receive(&switch), packet(60));
         drop((switch, port));
