@@ -214,7 +214,7 @@ class Guest:
             return Exit("crashed", -status, f"its process was ended by signal {-status}")
         if status is not None:
             return Exit("crashed", status, f"its process ended with status {status} and left no reason")
-        return Exit("crashed", 0, "its process ended without a trace")
+        return Exit("crashed", 0, "its process was killed or crashed, and left no reason")
 
     async def _after(self, exit_: Exit) -> None:
         """Act on the end of a run that the user did not wish: stop there, or wait for the next."""
