@@ -3,7 +3,7 @@
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,11 @@ _POLL = 0.05
 
 
 @contextmanager
-def only_daemon(folder: Path, patience: float = 0.0) -> Iterator[None]:
-    """Hold the folder's lock. Raises `VkdError` that names the holder when it is not free within `patience` seconds."""
+def only_daemon(folder: Path, patience: float = 0.0, hopeless: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Hold the folder's lock.
+
+    Raises `VkdError` that names the holder when it is not free within `patience` seconds, or sooner when `hopeless`.
+    """
     deadline = time.monotonic() + patience
     while True:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -26,7 +29,7 @@ def only_daemon(folder: Path, patience: float = 0.0) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or hopeless():
                 raise VkdError(
                     f"a vkd daemon, pid {holder}, serves {folder} already",
                     hint="use it (`vkd ps`), or set VKD_RUNTIME_DIR and VKD_STATE_DIR to folders of your own",

@@ -13,7 +13,7 @@ from vkd.daemon.clusters import Clusters
 from vkd.daemon.lock import only_daemon
 from vkd.daemon.news import News
 from vkd.daemon.service import Service
-from vkd.daemon.spawn import LOG
+from vkd.daemon.spawn import LOG, running
 from vkd.errors import VkdError
 from vkd.paths import control_socket, ensure_private, ensure_runtime_dir, state_dir
 from vkd.store import SqliteStore
@@ -44,7 +44,7 @@ def run(*, on_demand: bool = False, ready: Callable[[], None] = lambda: None) ->
     runtime = ensure_runtime_dir()
     state = ensure_private(state_dir())
     patience = _PATIENCE if on_demand else 0.0
-    with only_daemon(runtime, patience), only_daemon(state, patience):
+    with only_daemon(runtime, patience, running), only_daemon(state, patience):
         store = SqliteStore(state / STORE)
         empty = False
         try:
