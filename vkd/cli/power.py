@@ -1,6 +1,7 @@
 """`vkd down`, `start`, `stop` and `restart`."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +13,6 @@ from vkd.cli.complete import clusters, guests
 from vkd.cli.output import emit_json
 from vkd.cli.progress import Lines, failures
 from vkd.errors import NotFoundError
-from vkd.paths import control_socket
 
 #: A daemon that is not needed any more ends within so long, seconds.
 _PATIENCE = 10.0
@@ -93,9 +93,11 @@ def _run(client: Any, op: str, as_json: bool, lines: Lines | None = None, **argu
 def _end_daemon(client: Any) -> None:
     """End the daemon and wait for that, if it was started on demand and has nothing left to do."""
     with control_errors():
-        if not client.call("ping").get("on_demand") or client.call("ps", cluster=None, all=True):
+        daemon = client.call("ping")
+        if not daemon.get("on_demand") or client.call("ps", cluster=None, all=True):
             return
         client.call("shutdown")
+    process = Path("/proc") / str(daemon["pid"])
     deadline = time.monotonic() + _PATIENCE
-    while control_socket().exists() and time.monotonic() < deadline:
+    while process.exists() and time.monotonic() < deadline:
         time.sleep(0.02)

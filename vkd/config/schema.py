@@ -155,7 +155,7 @@ class GuestTable(Table):
     cpus: Annotated[
         int, Meta(ge=1, le=64), _key("Harts; each is a thread of the host, and may be more than it has cores.", 4)
     ] = 1
-    memory: Annotated[int | str, _key("Guest memory.", "64M", values.MEMORY)] = "128M"
+    memory: Annotated[int | str, _key("Guest memory; the image `tiny` needs 96M.", "256M", values.MEMORY)] = "128M"
     networks: Annotated[
         list[Annotated[str, _of(values.LABEL)]] | UnsetType,
         _key("Networks to attach to, one card each.", ["lan"], None, "the network, where there is one; `[]`: none"),
@@ -233,7 +233,7 @@ class ClusterTable(Table):
     overcommit: Annotated[bool, _key("Allow guests to have more memory in sum than the host has available.", True)] = (
         False
     )
-    defaults: Annotated[GuestTable | UnsetType, _key("Keys for all guests.", {"memory": "64M"}, None, "none")] = UNSET
+    defaults: Annotated[GuestTable | UnsetType, _key("Keys for all guests.", {"memory": "256M"}, None, "none")] = UNSET
     images: Annotated[
         dict[Annotated[str, _of(values.LABEL)], GuestTable],
         _key(

@@ -1,7 +1,7 @@
 """What lists and reports print: tables, JSON, logs, events, doctor, validate, images."""
 
 import json
-import os
+import subprocess
 import threading
 import time
 from collections.abc import Generator
@@ -59,18 +59,21 @@ def test_down_ends_a_daemon_that_is_not_needed_any_more(vkd: Vkd, daemon: FakeDa
     assert vkd("down").out == "demo is down\n"
     assert "shutdown" not in [op for op, _ in daemon.calls]
     daemon.rows.clear()
+    process = subprocess.Popen(["sleep", "60"])
 
     def ping(_args: dict[str, Any]) -> Generator[Event, None, dict[str, object]]:
         yield from ()
-        return {"version": "0", "pid": 1, "on_demand": True}
+        return {"version": "0", "pid": process.pid, "on_demand": True}
 
     def shutdown(_args: dict[str, Any]) -> Generator[Event, None, None]:
         yield from ()
-        Path(os.environ["VKD_RUNTIME_DIR"], "vkd.sock").unlink()
+        process.terminate()
+        process.wait()
 
     daemon.scripts.update(ping=ping, shutdown=shutdown)
     assert json.loads(vkd("down", "--json").out) == {"clusters": ["demo"]}
     assert daemon.calls[-1][0] == "shutdown"
+    assert process.returncode is not None
 
 
 def test_events_are_lines_or_json_lines(vkd: Vkd, daemon: FakeDaemon) -> None:
