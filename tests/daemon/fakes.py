@@ -157,6 +157,7 @@ async def boots_well(process: FakeProcess) -> None:
     process.say("vkd: stage link")
     await trio.sleep(1)
     process.ssh = process.alive
+    process.say("vkd: stage ssh")
 
 
 async def panics(process: FakeProcess) -> None:

@@ -92,6 +92,31 @@ async def test_boots_through_its_stages(autojump_clock: MockClock, staged: Stagi
         assert 7 <= trio.current_time() < 8
 
 
+async def test_ssh_counts_when_it_answers_through_the_gateway(autojump_clock: MockClock, staged: Staging) -> None:
+    async def way_opens_late(process: FakeProcess) -> None:
+        await boots_well(process)
+        process.ssh = False
+        await trio.sleep(30)
+        process.ssh = True
+
+    async with staged(way_opens_late) as it:
+        it.guest.start()
+        await it.until(State.READY)
+        assert trio.current_time() >= 37
+
+
+async def test_ssh_that_nobody_announces_is_found(autojump_clock: MockClock, staged: Staging) -> None:
+    async def silent(process: FakeProcess) -> None:
+        process.say("[    0.000000] Linux version 6.12 (fake)")
+        await trio.sleep(10)
+        process.ssh = True
+
+    async with staged(silent, image=None) as it:
+        it.guest.start()
+        await it.until(State.READY)
+        assert trio.current_time() < 11
+
+
 async def test_is_ready_at_the_stage_it_is_to_reach(autojump_clock: MockClock, staged: Staging) -> None:
     async with staged(boots_well, wait_for="init") as it:
         it.guest.start()
@@ -136,6 +161,24 @@ async def test_panic_fails_with_reason_and_tail(autojump_clock: MockClock, stage
         assert "Linux version" in detail
         assert "end Kernel panic" in detail
         assert it.process.signals == [signal.SIGTERM]
+
+
+async def test_a_guest_that_reboots_on_panic_has_failed_all_the_same(
+    autojump_clock: MockClock, staged: Staging
+) -> None:
+    async def panics_and_reboots(process: FakeProcess) -> None:
+        await panics(process)
+        await trio.sleep(0.9)
+        process.heeds_sigterm = False
+        process.boots = 2
+        await trio.sleep(2)
+        process.say("vkd: boot 2")
+
+    async with staged(panics_and_reboots, restart=restart("no")) as it:
+        it.guest.start()
+        await it.until(State.FAILED)
+        assert it.states() == ["starting", "stopping", "failed"]
+        assert it.stages() == ["image", "kernel"]
 
 
 async def test_stalled_boot_fails_by_progress_not_by_clock(autojump_clock: MockClock, staged: Staging) -> None:

@@ -272,8 +272,7 @@ class Guest:
         """Note that the guest restarted itself within its process."""
         self.record.boots = boots
         self.record.stage = ""
-        if self.state in {State.STARTING, State.READY}:
-            await self._move(Cause.REBOOT, "the guest rebooted")
+        await self._move(Cause.REBOOT, "the guest rebooted")
         await self.reach("image")
 
     async def stopping(self, reason: str | None = None) -> None:

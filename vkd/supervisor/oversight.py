@@ -24,6 +24,9 @@ SAMPLE_EVERY = 1.0
 PROBE_EVERY = 0.25
 PATIENCE = 120.0
 
+#: An image that does not say that its ssh listens is tried after so long, seconds.
+UNANNOUNCED = 5.0
+
 #: After a panic the console gets so long, seconds, to finish what it says.
 LAST_WORDS = 1.0
 
@@ -44,6 +47,7 @@ class Oversight:
         #: Whether we ended it because the user wished so.
         self.obeyed = False
         self._console_bytes = 0
+        self._announced = False
         if guest.state == State.STOPPING and guest.record.wanted:
             # The daemon before us ended while it carried out a verdict.
             self.verdict = Exit("fault", 0, guest.record.reason or "its end had been begun")
@@ -75,7 +79,9 @@ class Oversight:
         for position, seen in enumerate(sightings):
             match seen:
                 case Reached("ssh") if self._guest.target is not None:
-                    pass  # the guest says so; it counts when the way through the gateway is open too
+                    # That it listens is not enough: it counts when it answers through the gateway.
+                    self._announced = True
+                    self._guest.bell.ring()
                 case Reached(stage):
                     await self._guest.reach(stage)
                 case Warned(text):
@@ -91,7 +97,9 @@ class Oversight:
 
     async def _rebooted(self) -> None:
         boots = _count(await self._status(), "boots")
-        if boots > self._guest.record.boots:
+        # A guest that is being ended may reboot meanwhile (`panic=1`); that is no new boot.
+        if boots > self._guest.record.boots and self._guest.state in {State.STARTING, State.READY}:
+            self._announced = False
             await self._guest.rebooted(boots)
 
     async def _progress(self) -> None:
@@ -129,8 +137,13 @@ class Oversight:
     async def _ssh(self) -> None:
         guest = self._guest
         patience = math.inf
+        # Our images say when their ssh listens. A connection that is tried sooner costs the time of a lost SYN.
+        first = "link" if guest.config.image else "kernel"
         while guest.target is not None:
-            await guest.bell.until(lambda: _index("kernel") <= _index(guest.record.stage) < _index("ssh"))
+            await guest.bell.until(lambda: _index(first) <= _index(guest.record.stage) < _index("ssh"))
+            if guest.config.image:
+                with trio.move_on_after(UNANNOUNCED):
+                    await guest.bell.until(lambda: self._announced)
             target = guest.target
             if target is not None and await self._host.answers(target.port):
                 await guest.reach("ssh")
