@@ -16,6 +16,8 @@ from tests.isa.runners import Runner
 
 BATCH = 64
 TIMEOUT = 60.0
+SHOWN = 16
+"""How many differences a report lists."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,11 @@ class Mismatch:
         registers = ", ".join(f"x{n}={value:#x}" for n, value in enumerate(case.x) if n and value)
         floats = ", ".join(f"f{n}={value:#x}" for n, value in enumerate(case.f) if value)
         return (
-            f"seed {self.seed}: mode {case.mode.name}, paging {case.paging}, mstatus {case.status:#x}, "
+            f"seed {self.seed}: mode {case.mode.name}, paging {case.paging.name}, mstatus {case.status:#x}, "
             f"fcsr {case.fcsr:#x}, envcfg {case.envcfg:#x}, counteren {case.counteren:#x}, rounds {case.rounds}\n"
             f"  {registers}\n  {floats}\n"
-            f"{used}\n  differences (ours, want QEMU's):\n" + "\n".join(f"    {line}" for line in self.differences)
+            f"{used}\n  differences (ours, want QEMU's):\n"
+            + "\n".join(f"    {line}" for line in self.differences[:SHOWN])
         )
 
 

@@ -17,8 +17,20 @@ RESERVED = (2, 8)
 ZOO = 0x40000000
 ZOO_PAGES = 16
 """With Sv39: pages at this address that map one page with all kinds of permissions."""
+GLOBAL_PAGES = 8
+"""Only the first ones are ever global: a fence of one address space need not reach those."""
+CALLEE = 2048
+"""Offset in the page of a subroutine."""
 ATOMIC_PAGES = 4
 """Atomics go to the first ones only: whether one that is refused sets the accessed bit is open."""
+
+
+class Paging(IntEnum):
+    """Address translation for a case in S-mode or U-mode."""
+
+    BARE = 0
+    SV39 = 1
+    SV48 = 3
 
 
 class Mode(IntEnum):
@@ -48,7 +60,7 @@ class Case:
     mode: Mode
     status: int
     """`mstatus` without MPP."""
-    paging: bool
+    paging: Paging
     envcfg: int
     counteren: int
     entries: tuple[int, ...]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 from tests.isa.fuzz import operands, steps
-from tests.isa.fuzz.case import ZOO_PAGES, Case, Mode, Step
+from tests.isa.fuzz.case import GLOBAL_PAGES, ZOO_PAGES, Case, Mode, Paging, Step
 
 KINDS: list[tuple[Callable[[Random], Step], int]] = [
     (steps.integer_op, 24),
@@ -17,14 +17,18 @@ KINDS: list[tuple[Callable[[Random], Step], int]] = [
     (steps.csr_op, 6),
     (steps.trap_op, 4),
     (steps.encoding, 12),
+    (steps.patch, 2),
 ]
+PAGED = [(steps.zoo_op, 12), (steps.call_op, 3)]
 
 
 def case(rng: Random, length: int = 60) -> Case:
     """Draw a case of `length` steps."""
     mode = rng.choice(list(Mode))
-    paging = mode is not Mode.M and rng.randrange(2) == 0
-    kinds = [*KINDS, (steps.zoo_op, 12)] if paging else KINDS
+    paging = rng.choice([Paging.BARE, Paging.SV39, Paging.SV48]) if mode is not Mode.M else Paging.BARE
+    kinds = [*KINDS, *PAGED] if paging else list(KINDS)
+    if paging and mode is Mode.S:
+        kinds.append((steps.entry_op, 5))
     makers = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds], k=length)
     status = rng.choice([3, 3, 3, 1, 1, 0]) << 13 | rng.getrandbits(2) << 18
     return Case(
@@ -37,16 +41,19 @@ def case(rng: Random, length: int = 60) -> Case:
         paging=paging,
         envcfg=rng.choice([0, 0xD0, 0xD0, 0x90, 0x40, 0x80]) | rng.getrandbits(1) << 61,
         counteren=rng.choice([0, 7, rng.getrandbits(3)]),
-        entries=tuple(_entry(rng) for _ in range(ZOO_PAGES)),
+        entries=tuple(_entry(rng, page < GLOBAL_PAGES) for page in range(ZOO_PAGES)),
         rounds=rng.choice([1, 1, 2, 5, 60]),
         compressed=rng.randrange(3) > 0,
     )
 
 
-def _entry(rng: Random) -> int:
+def _entry(rng: Random, may_be_global: bool) -> int:
     kind = rng.randrange(8)
     if kind == 0:
-        return rng.getrandbits(10)
-    bits = 1 | rng.choice([2, 6, 6, 6, 10, 14, 8, 4, 12]) | rng.getrandbits(1) << 4 | rng.getrandbits(1) << 5
-    bits |= rng.choice([0xC0, 0xC0, 0x40, 0, 0x80])
-    return bits | (1 << rng.choice([54, 60, 61, 62, 63]) if kind == 1 else 0)
+        bits = rng.getrandbits(10)
+    else:
+        bits = 1 | rng.choice([2, 6, 6, 6, 10, 14, 8, 4, 12]) | rng.getrandbits(2) << 4
+        bits |= rng.choice([0xC0, 0xC0, 0x40, 0, 0x80])
+    if kind == 1:
+        bits |= 1 << rng.choice([54, 60, 61, 62, 63])
+    return bits if may_be_global else bits & ~0x20

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from tests.isa.fuzz.case import S0_OFFSET, SCRATCH_SIZE, SP_OFFSET, TARGET, Case, Mode
+from tests.isa.fuzz.case import S0_OFFSET, SCRATCH_SIZE, SP_OFFSET, TARGET, Case, Mode, Paging
 
 RUNTIME = Path(__file__).parent / "runtime.S"
 
@@ -46,7 +46,7 @@ def _dwords(values: Sequence[int]) -> list[str]:
 
 
 def _descriptor(case: Case, prefix: str) -> list[str]:
-    paging = 0 if not case.paging else 1 if case.mode is Mode.S else 2
+    paging = case.paging + (case.mode is Mode.U) if case.paging else Paging.BARE
     registers = [f".dword {value:#x}" for value in case.x]
     registers[2] = f".dword scratch + {SP_OFFSET}"
     registers[8] = f".dword scratch + {S0_OFFSET}"

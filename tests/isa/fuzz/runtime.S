@@ -48,7 +48,7 @@ _start:
     csrw pmpaddr0, t0
     li t0, 0x1f
     csrw pmpcfg0, t0
-    // Both roots map the gigabyte of RAM onto itself and the zoo at 1 GiB.
+    // All roots map the gigabyte of RAM onto itself and the zoo at 1 GiB.
     la t1, zoo
     la t2, middle
     srli t1, t1, 2
@@ -60,10 +60,21 @@ _start:
     la t1, root_s
     sd t2, 8(t1)
     sd t0, 16(t1)
+    srli t2, t1, 2
+    ori t2, t2, 1
+    la t3, top_s
+    sd t2, 0(t3)
     la t1, root_u
+    la t2, middle
+    srli t2, t2, 2
+    ori t2, t2, 1
     sd t2, 8(t1)
     ori t0, t0, 0x10
     sd t0, 16(t1)
+    srli t2, t1, 2
+    ori t2, t2, 1
+    la t3, top_u
+    sd t2, 0(t3)
     la t0, cases
     la t1, current
     sd t0, 0(t1)
@@ -84,6 +95,12 @@ next_case:
     la a1, zoo_page + 4096 - 64
     li a2, 64
     jal copy
+    // In the middle of the page there is something to call.
+    la a0, callee
+    la a1, zoo_page + 2048
+    li a2, 8
+    jal copy
+    fence.i
     la a1, record
     li a2, R_SIZE
     add a2, a1, a2
@@ -103,16 +120,16 @@ next_case:
     addi a2, a2, 8
     addi a3, a3, -1
     bnez a3, 1b
-    // D_PAGING: 0 bare, 1 Sv39 for S-mode, 2 Sv39 for U-mode.
+    // D_PAGING: 0 bare, 1 and 2 Sv39 for S-mode and U-mode, 3 and 4 Sv48.
     ld a0, D_PAGING(s0)
     li a1, 0
     beqz a0, 2f
-    la a1, root_s
-    li a2, 1
-    beq a0, a2, 1f
-    la a1, root_u
-1:  srli a1, a1, 12
-    li a2, 8 << 60
+    slli a0, a0, 4
+    la a1, modes
+    add a1, a1, a0
+    ld a2, 8(a1)
+    ld a1, 0(a1)
+    srli a1, a1, 12
     or a1, a1, a2
 2:  csrw satp, a1
     sfence.vma
@@ -177,12 +194,15 @@ trap:
     sd s1, R_LOG(t1)
     sd s0, R_LOG + 8(t1)
     sd s2, R_LOG + 16(t1)
-1:  // What could not be fetched cannot be skipped.
-    li t1, 1 << 0 | 1 << 1 | 1 << 12
+1:  bltz s1, case_done
+    // What could not be fetched was called: go on behind the call.
+    li t1, 1 << 1 | 1 << 12
     srl t1, t1, s1
     andi t1, t1, 1
-    bnez t1, case_done
-    bltz s1, case_done
+    beqz t1, 2f
+    ld s0, 8(x31)
+    j 1f
+2:
     lhu t1, 0(s0)
     andi t1, t1, 3
     addi s0, s0, 2
@@ -278,9 +298,19 @@ put:
     bne a0, a1, 1b
     ret
 
+    .balign 8
+callee:
+    xori x7, x7, 1
+    .option push
+    .option norvc
+    ret
+    .option pop
+
     .data
     .balign 8
 current: .dword 0
+modes:
+    .dword 0, 0, root_s, 8 << 60, root_u, 8 << 60, top_s, 9 << 60, top_u, 9 << 60
 rounds: .dword 0
 record: .skip R_SIZE
     // A page border lies within.
@@ -291,5 +321,7 @@ scratch: .skip SCRATCH_SIZE
 zoo_page: .skip 4096
 root_s: .skip 4096
 root_u: .skip 4096
+top_s: .skip 4096
+top_u: .skip 4096
 middle: .skip 4096
 zoo: .skip 4096

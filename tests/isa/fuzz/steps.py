@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from tests.isa.fuzz import encodings, operands
-from tests.isa.fuzz.case import ATOMIC_PAGES, RESERVED, TARGET, ZOO, ZOO_PAGES, Step
+from tests.isa.fuzz.case import ATOMIC_PAGES, CALLEE, GLOBAL_PAGES, RESERVED, TARGET, ZOO, ZOO_PAGES, Step
 
 REGISTERS = [n for n in range(1, 32) if n not in RESERVED]
 
@@ -204,11 +204,43 @@ def zoo_op(rng: Random) -> Step:
     return Step((point, f"{access}, 0({base})"))
 
 
+def call_op(rng: Random) -> Step:
+    """Draw a call of the subroutine in one of those pages, which may not be executable."""
+    base = _x(rng)
+    return Step((f"li {base}, {ZOO + rng.randrange(ZOO_PAGES) * 4096 + CALLEE:#x}", f"jalr x1, 0({base})"))
+
+
+def entry_op(rng: Random) -> Step:
+    """Draw a change to a page-table entry with the fence that makes it hold. For S-mode, which may fence."""
+    base, value = (f"x{n}" for n in rng.sample(REGISTERS, 2))
+    page = rng.randrange(ZOO_PAGES)
+    may_be_global = page < GLOBAL_PAGES
+    bits = rng.choice([1, 2, 4, 8, 16, 32 * may_be_global, 64, 128, 0xC0, 0xC8])
+    change = (f"la {base}, zoo + {page * 8}", f"ld {value}, 0({base})", f"xori {value}, {value}, {bits}")
+    address = f"li {base}, {ZOO + page * 4096:#x}"
+    space = "x0" if may_be_global else rng.choice(["x0", value])
+    fence = f"sfence.vma {rng.choice(['x0', base])}, {space}"
+    return Step((*change, f"sd {value}, 0({base})", address, f"li {value}, 0", fence))
+
+
+def patch(rng: Random) -> Step:
+    """Draw code that writes the instruction after its fence.i."""
+    base, value = (f"x{n}" for n in rng.sample(REGISTERS, 2))
+    code = (
+        rng.randrange(-2048, 2048) << 20 & 0xFFFFFFFF | rng.choice(REGISTERS) << 15 | rng.choice(REGISTERS) << 7 | 0x13
+    )
+    store = (f"la {base}, 9f", f"li {value}, {code:#x}", f"sw {value}, 0({base})", "fence.i")
+    return Step((*store, ".balign 4", "9: .4byte 0x00000013"))
+
+
 def trap_op(rng: Random) -> Step:
     """Draw something that traps, in most modes."""
-    match rng.randrange(7):
+    match rng.randrange(8):
         case 0:
             return Step(("ecall",))
+        case 7:
+            base = _x(rng)
+            return Step((f"li {base}, {rng.choice(HOLES) + 8 * rng.randrange(32):#x}", f"jalr x1, 0({base})"))
         case 1:
             return Step((rng.choice(["ebreak", ".2byte 0x9002"]),))
         case 2:
