@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 #: Stable codes of control errors.
 _CODES = {SpecError: "invalid", HostLacksError: "host-lacks"}
 
+#: Seconds between looks at whether the datapath lives.
+_WATCH_PERIOD = 2.0
+
 VIEWS = ("ports", "fdb", "stats", "forwards", "spec")
 
 
@@ -32,6 +35,8 @@ class Daemon:
         self._network = network
         self._services = services
         self.stopped = trio.Event()
+        #: Why it stopped, if that was not asked for.
+        self.failure: str | None = None
 
     async def apply(self, call: Call) -> dict[str, Any]:
         """Make the switch equal to the given specification."""
@@ -60,6 +65,18 @@ class Daemon:
         """Stop, after the answer."""
         self.stopped.set()
 
+    async def watch(self) -> None:
+        """Stop when the datapath has ended by itself: a switch that moves no frames must not look alive."""
+        while True:
+            await trio.sleep(_WATCH_PERIOD)
+            try:
+                self._network.switch.ports()
+            except RuntimeError as error:
+                self.failure = f"the datapath has ended: {error}"
+                log.exception("the datapath has ended")
+                self.stopped.set()
+                return
+
 
 async def run(spec: Spec, folder: Folder, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
     """Serve `spec` from `folder` until `stop`, SIGTERM or SIGINT. Raises `VetherError`."""
@@ -73,6 +90,7 @@ async def run(spec: Spec, folder: Folder, *, task_status: trio.TaskStatus[None] 
             async with trio.open_nursery() as nursery:
                 await nursery.start(serve, folder.control, operations)
                 nursery.start_soon(shell.serve, services, switch.punt_fd(), switch.take)
+                nursery.start_soon(daemon.watch)
                 nursery.start_soon(_stop_on_signal, signals, daemon)
                 log.info("%s: %d ports, process %d", spec.name, len(spec.ports), os.getpid())
                 task_status.started()
@@ -80,6 +98,8 @@ async def run(spec: Spec, folder: Folder, *, task_status: trio.TaskStatus[None] 
                 # The answer to `stop` is on its way; give it a moment to get out.
                 await trio.sleep(0.05)
                 nursery.cancel_scope.cancel()
+            if daemon.failure is not None:
+                raise VetherError(daemon.failure, hint=f"this is a defect; {folder.log} has more")
         finally:
             network.close()
         log.info("%s: stopped", spec.name)
