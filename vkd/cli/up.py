@@ -49,7 +49,7 @@ def up(file: Path | None, dry_run: bool, wait: bool, timeout: float | None, as_j
     try:
         with client:
             stream = follow(
-                client, "up", cluster=msgspec.to_builtins(loaded.cluster), source=loaded.source, **arguments
+                client, "up", cluster=msgspec.to_builtins(loaded.cluster), source=_source(loaded), **arguments
             )
             result = _watch(stream, view)
     except KeyboardInterrupt:
@@ -81,12 +81,16 @@ def _load(file: Path | None) -> Loaded:
     return load(find_file(file))
 
 
+def _source(loaded: Loaded) -> str:
+    return str(Path(loaded.source).absolute())
+
+
 def _dry_run(loaded: Loaded, running: bool) -> Changes:
     client = connect() if running else None
     if client is None:
         return diff(None, loaded.cluster)
     with client:
-        stream = follow(client, "up", cluster=msgspec.to_builtins(loaded.cluster), source=loaded.source, dry_run=True)
+        stream = follow(client, "up", cluster=msgspec.to_builtins(loaded.cluster), source=_source(loaded), dry_run=True)
         return msgspec.convert(_watch(stream, Lines(quiet=True)).changes, Changes)
 
 

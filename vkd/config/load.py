@@ -18,6 +18,8 @@ from vkd.errors import ConfigError, ImageError
 #: The longest cluster file, bytes: far more than anybody writes, far less than would keep the parser busy.
 MAX_FILE = 1 << 20
 
+_COMMON_NAME = "cluster.toml"
+
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _TWICE = re.compile(r"Cannot declare \('(guests|networks|images)', '([^']*)'\) twice")
 
@@ -83,7 +85,10 @@ def load(path: Path) -> Loaded:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InvalidFileError(str(path), [(line, "the file is not UTF-8 text")]) from error
-    return parse_untrusted(text, str(path), path.stem, path.absolute().parent)
+    folder = path.absolute().parent
+    # Everybody's file is called cluster.toml; two of them must not be taken for one cluster.
+    stem = folder.name if path.name == _COMMON_NAME else path.stem
+    return parse_untrusted(text, str(path), stem, folder)
 
 
 def parse_untrusted(text: str, source: str, stem: str, folder: Path) -> Loaded:

@@ -219,7 +219,13 @@ class ClusterTable(Table):
     """The whole file. `[defaults]` -> `[images.NAME]` -> `[guests.NAME]`: the later wins; tables merge, lists not."""
 
     name: Annotated[
-        str | UnsetType, _key("Name of the cluster.", "demo", values.LABEL, "the file's name without `.toml`")
+        str | UnsetType,
+        _key(
+            "Name of the cluster.",
+            "demo",
+            values.LABEL,
+            "the file's name without `.toml`; for `cluster.toml` that of its folder",
+        ),
     ] = UNSET
     mirror: Annotated[
         str | UnsetType,

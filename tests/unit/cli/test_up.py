@@ -71,7 +71,7 @@ def test_up_shows_plain_lines_where_there_is_no_terminal(vkd: Vkd, daemon: FakeD
 
 
 def test_up_sends_the_resolved_cluster(vkd: Vkd, daemon: FakeDaemon, file: Path) -> None:
-    vkd("up", str(file), "--timeout", "7", "--no-wait")
+    vkd("up", file.name, "--timeout", "7", "--no-wait")
     args = dict(daemon.calls)["up"]
     assert list(args["cluster"]["guests"]) == ["a", "b"]
     assert (args["source"], args["timeout"], args["wait"], args["dry_run"]) == (str(file), 7.0, False, False)

@@ -140,6 +140,10 @@ def test_the_name_of_a_cluster_is_that_of_its_file(tmp_path: Path) -> None:
     path = tmp_path / "My Lab_2.toml"
     path.write_text("[guests.a]\n")
     assert load(path).cluster.name == "my-lab-2"
+    (tmp_path / "Two").mkdir()
+    common = tmp_path / "Two/cluster.toml"
+    common.write_text("[guests.a]\n")
+    assert load(common).cluster.name == "two"
 
 
 def test_missing_files_are_told_with_their_lines(tmp_path: Path) -> None:
