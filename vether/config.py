@@ -13,8 +13,10 @@ import msgspec
 
 from vether.errors import SpecError
 
-#: A port's name is also the name of its socket.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}\Z")
+#: The name of a network; it is a folder's name and, unless another is given, a DNS domain.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+#: The longest name of a port, bytes: it is also its socket's name, and paths of sockets are short.
+_LONGEST_PORT = 31
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z", re.IGNORECASE)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
 
@@ -158,7 +160,7 @@ def _check_ports(spec: Spec, network: IPv4Network, taken: dict[IPv4Address, str]
     macs: dict[str, str] = {}
     for i, port in enumerate(spec.ports):
         where = f"ports[{i}]"
-        _check_name(f"{where}.name", port.name)
+        _check_name(f"{where}.name", port.name, _LONGEST_PORT)
         if port.name in names or port.name == "gateway":
             raise SpecError(f"{where}.name: there is a port {port.name!r} already")
         names.add(port.name)
@@ -200,9 +202,10 @@ def _check_forwards(spec: Spec, network: IPv4Network) -> None:
         seen.add(key)
 
 
-def _check_name(where: str, name: str) -> None:
-    if not _NAME.match(name):
-        raise SpecError(f"{where}: {name!r} is not a name (up to 31 letters, digits, dots, hyphens and underscores)")
+def _check_name(where: str, name: str, longest: int = 63) -> None:
+    if not _NAME.match(name) or len(name) > longest:
+        allowed = f"up to {longest} letters, digits, dots, hyphens and underscores"
+        raise SpecError(f"{where}: {name!r} is not a name ({allowed})")
 
 
 def _network(text: str) -> IPv4Network:

@@ -90,8 +90,8 @@ def test_a_stranger_gets_an_address_of_the_pool(lab: Lab) -> None:
     assert "hostname" not in options_of(offer)
 
 
-def ask(guest: Guest, name: str, kind: str = "A") -> Any:
-    query = Ether(src=A_MAC, dst=ROUTER_MAC) / IP(src=A_IP, dst=ROUTER) / UDP(sport=4000, dport=53)
+def ask(guest: Guest, name: str, kind: str = "A", *, at: str = ROUTER, mac: str = ROUTER_MAC) -> Any:
+    query = Ether(src=A_MAC, dst=mac) / IP(src=A_IP, dst=at) / UDP(sport=4000, dport=53)
     return exchange(guest, query / DNS(id=99, rd=1, qd=DNSQR(qname=name, qtype=kind)), DNS)[DNS]
 
 
@@ -110,6 +110,16 @@ def test_dns_knows_the_guests(lab: Lab) -> None:
     lab.call("apply", spec=network() | {"ports": [{"name": "a"}, {"name": "new", "address": "10.9.8.50"}]})
     assert ask(a, "new").an[0].rdata == "10.9.8.50"
     assert ask(a, "b").rcode == 3
+
+
+def test_dns_may_have_an_address_of_its_own(lab: Lab) -> None:
+    lab.start(network(dns_address="10.9.8.2"))
+    a = lab.connect("a")
+    who = Ether(src=A_MAC, dst=EVERYBODY) / ARP(hwsrc=A_MAC, psrc=A_IP, pdst="10.9.8.2")
+    mac = exchange(a, who, ARP)[ARP].hwsrc
+    assert ask(a, "b", at="10.9.8.2", mac=mac).an[0].rdata == "10.9.8.11"
+    ack = exchange(a, dhcp_message("request", A_MAC, ("requested_addr", A_IP)), DHCP)
+    assert (options_of(ack)["router"], options_of(ack)["name_server"]) == (ROUTER, "10.9.8.2")
 
 
 def test_the_gateway_answers_arp_and_ping(lab: Lab) -> None:
