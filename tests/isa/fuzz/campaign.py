@@ -36,7 +36,8 @@ class Mismatch:
         floats = ", ".join(f"f{n}={value:#x}" for n, value in enumerate(case.f) if value)
         return (
             f"seed {self.seed}: mode {case.mode.name}, paging {case.paging.name}, mstatus {case.status:#x}, "
-            f"fcsr {case.fcsr:#x}, envcfg {case.envcfg:#x}, counteren {case.counteren:#x}, rounds {case.rounds}\n"
+            f"fcsr {case.fcsr:#x}, envcfg {case.envcfg:#x}, counteren {case.counteren:#x}, "
+            f"rounds {case.rounds}, tick {case.tick}\n"
             f"  {registers}\n  {floats}\n"
             f"{used}\n  differences (ours, want QEMU's):\n"
             + "\n".join(f"    {line}" for line in self.differences[:SHOWN])

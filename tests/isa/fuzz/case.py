@@ -67,5 +67,7 @@ class Case:
     """Low ten (or reserved upper) bits of the zoo's page-table entries."""
     rounds: int
     """How often the steps are executed, each time from the state that the last left."""
+    tick: int
+    """Ticks between timer interrupts, which must leave no trace; 0 for none."""
     compressed: bool
     """Whether the assembler may use compressed forms."""

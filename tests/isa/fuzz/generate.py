@@ -8,10 +8,11 @@ from random import Random
 from tests.isa.fuzz import operands, steps
 from tests.isa.fuzz.case import GLOBAL_PAGES, ZOO_PAGES, Case, Mode, Paging, Step
 
+ATOMIC = (steps.atomic_op, 5)
 KINDS: list[tuple[Callable[[Random], Step], int]] = [
     (steps.integer_op, 24),
     (steps.memory_op, 14),
-    (steps.atomic_op, 5),
+    ATOMIC,
     (steps.jump, 6),
     (steps.floating_op, 28),
     (steps.csr_op, 6),
@@ -29,6 +30,10 @@ def case(rng: Random, length: int = 60) -> Case:
     kinds = [*KINDS, *PAGED] if paging else list(KINDS)
     if paging and mode is Mode.S:
         kinds.append((steps.entry_op, 5))
+    # An interrupt may take a reservation away.
+    tick = rng.choice([0, 50, 200, 1000]) if mode is not Mode.M else 0
+    if tick:
+        kinds.remove(ATOMIC)
     makers = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds], k=length)
     status = rng.choice([3, 3, 3, 1, 1, 0]) << 13 | rng.getrandbits(2) << 18
     return Case(
@@ -43,6 +48,7 @@ def case(rng: Random, length: int = 60) -> Case:
         counteren=rng.choice([0, 7, rng.getrandbits(3)]),
         entries=tuple(_entry(rng, page < GLOBAL_PAGES) for page in range(ZOO_PAGES)),
         rounds=rng.choice([1, 1, 2, 5, 60]),
+        tick=tick,
         compressed=rng.randrange(3) > 0,
     )
 

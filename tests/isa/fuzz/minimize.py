@@ -27,7 +27,8 @@ def minimize(case: Case, compare: Compare) -> Case:
     small = _first_failing(prefixes, compare)
     if small is None:
         return case
-    small = _first_failing([replace(small, rounds=1), small], compare) or small
+    simpler = [replace(small, rounds=1, tick=0), replace(small, tick=0), replace(small, rounds=1)]
+    small = _first_failing(simpler, compare) or small
     chunk = max(1, len(small.steps) // 2)
     while chunk:
         cuts = range(0, len(small.steps), chunk)

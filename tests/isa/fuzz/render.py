@@ -56,4 +56,5 @@ def _descriptor(case: Case, prefix: str) -> list[str]:
         *registers,
         *_dwords(case.f),
         *_dwords(case.entries),
+        *_dwords([case.tick]),
     ]

@@ -1,10 +1,14 @@
 // Runs the cases of a batch one after the other and writes the state that each leaves to the UART.
 //
 // A case is entered by mret with the registers of its descriptor and left by any trap at its end address; then it is
-// entered again, as often as the descriptor says, with the registers as they are. Every other trap is logged (cause, pc, value) and its instruction skipped. The including file defines `cases`, `cases_end`, `pattern`.
+// entered again, as often as the descriptor says, with the registers as they are. Timer interrupts only set the timer
+// again; every other trap is logged (cause, pc, value) and its instruction skipped. The including file defines `cases`,
+// `cases_end` and `pattern`.
 
 #define FINISHER 0x100000
 #define UART 0x10000000
+#define MTIMECMP 0x2004000
+#define MTIME 0x200bff8
 #define LOG_ENTRIES 32
 #define MAX_TRAPS 5000
 #define SCRATCH_SIZE 1536
@@ -22,7 +26,8 @@
 #define D_X 64
 #define D_F 320
 #define D_PTE 576
-#define D_SIZE 704
+#define D_TICK 704
+#define D_SIZE 712
 
 // Offsets in a record.
 #define R_F 256
@@ -41,7 +46,8 @@ _start:
     csrw mtvec, t0
     la t0, record
     csrw mscratch, t0
-    csrw mie, zero
+    li t0, 1 << 7
+    csrw mie, t0
     csrw medeleg, zero
     csrw mideleg, zero
     li t0, -1
@@ -153,6 +159,8 @@ next_case:
     .endr
     ld a0, D_STATUS(s0)
     csrw mstatus, a0
+    mv s3, s0
+    jal arm
     ld a0, D_ROUNDS(s0)
     la a1, rounds
     sd a0, 0(a1)
@@ -181,7 +189,10 @@ trap:
     ld s3, 0(t0)
     ld t1, D_END(s3)
     beq s0, t1, round_done
-    ld t1, R_COUNT(x31)
+    bgez s1, 1f
+    jal arm
+    j resume
+1:  ld t1, R_COUNT(x31)
     addi t2, t1, 1
     sd t2, R_COUNT(x31)
     li t2, MAX_TRAPS
@@ -194,7 +205,7 @@ trap:
     sd s1, R_LOG(t1)
     sd s0, R_LOG + 8(t1)
     sd s2, R_LOG + 16(t1)
-1:  bltz s1, case_done
+1:
     // What could not be fetched was called: go on behind the call.
     li t1, 1 << 1 | 1 << 12
     srl t1, t1, s1
@@ -274,6 +285,18 @@ finish:
 park:
     wfi
     j park
+
+// Set the timer as the descriptor at s3 says: D_TICK ticks from now, or never when that is 0. Clobbers t0..t2.
+arm:
+    li t0, -1
+    ld t1, D_TICK(s3)
+    beqz t1, 1f
+    li t2, MTIME
+    ld t0, 0(t2)
+    add t0, t0, t1
+1:  li t2, MTIMECMP
+    sd t0, 0(t2)
+    ret
 
 // a0: from, a1: to, a2: bytes, a multiple of 8.
 copy:
