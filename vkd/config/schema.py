@@ -155,7 +155,9 @@ class GuestTable(Table):
     cpus: Annotated[
         int, Meta(ge=1, le=64), _key("Harts; each is a thread of the host, and may be more than it has cores.", 4)
     ] = 1
-    memory: Annotated[int | str, _key("Guest memory; the image `tiny` needs 96M.", "256M", values.MEMORY)] = "128M"
+    memory: Annotated[
+        int | str, _key("Guest memory; less than the 96M that `tiny` needs becomes 96M.", "256M", values.MEMORY)
+    ] = "128M"
     networks: Annotated[
         list[Annotated[str, _of(values.LABEL)]] | UnsetType,
         _key("Networks to attach to, one card each.", ["lan"], None, "the network, where there is one; `[]`: none"),

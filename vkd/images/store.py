@@ -42,6 +42,8 @@ class Image:
     built: datetime
     size: int
     cmdline: str = tiny.DEFAULT_CMDLINE
+    #: The least RAM, bytes, that its kernel starts in.
+    minimum_memory: int = tiny.MINIMUM_MEMORY
 
 
 async def ensure(

@@ -11,6 +11,7 @@ import trio
 
 from vkd.api import Event, Row, SshTarget
 from vkd.config import Changes, diff, keep_addresses
+from vkd.config.memory import mebibytes
 from vkd.config.model import Cluster as Config
 from vkd.config.model import Guest as GuestConfig
 from vkd.errors import HostLacksError, NotFoundError, VkdError
@@ -239,6 +240,11 @@ class Cluster:
         sockets = [
             str(wiring.port_socket(self.folder, guest.config, number)) for number, _nic in enumerate(guest.config.nics)
         ]
+        memory = prepare.memory_of(guest.config, image)
+        if memory != guest.config.memory:
+            had, needs = mebibytes(guest.config.memory), mebibytes(memory)
+            guest.warn(f"the kernel of its image does not start in {had}: the machine has {needs}")
+        guest.record.memory = memory
         prepare.write_spec(
             self._config(), guest.config, image=image, keys=self._keys, folder=guest.folder, ports=sockets
         )

@@ -37,6 +37,13 @@ async def get_image(
     return await images.ensure(guest.image, mirror=mirror, progress=progress) if guest.image else None
 
 
+def memory_of(guest: Guest, image: Image | None) -> int:
+    """Return the RAM of its machine, bytes: what the guest asks for, or what its image's kernel cannot do without."""
+    if image is None or guest.kernel is not None:
+        return guest.memory
+    return max(guest.memory, image.minimum_memory)
+
+
 def write_spec(
     cluster: Cluster, guest: Guest, *, image: Image | None, keys: Keys, folder: Path, ports: Sequence[str]
 ) -> None:
@@ -57,7 +64,7 @@ def write_spec(
     given = spec.Spec(
         cluster=cluster.name,
         name=guest.name,
-        memory=guest.memory,
+        memory=memory_of(guest, image),
         cpus=guest.cpus,
         kernel=guest.kernel or (str(image.kernel) if image else None),
         initrd=archives,

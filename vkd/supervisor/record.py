@@ -35,4 +35,6 @@ class GuestRecord(msgspec.Struct):
     ready: bool = False
     restarts: int = 0
     ssh_port: int | None = None
+    #: RAM of its machine, bytes, which may be more than it asked for.
+    memory: int | None = None
     runs: list[Run] = []

@@ -19,7 +19,7 @@ def row(guest: Guest) -> Row:
         reason=record.reason,
         image=config.image,
         cpus=config.cpus,
-        memory=config.memory,
+        memory=record.memory or config.memory,
         pid=record.process.pid if record.process else None,
         addresses=[nic.address for nic in config.nics],
         ssh_port=record.ssh_port,
