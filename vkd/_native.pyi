@@ -71,11 +71,11 @@ class Machine:
         memory: int,
         harts: int = 1,
         kernel: str | PathLike[str] | None = None,
-        initrd: Sequence[str | PathLike[str]] = (),
+        initrd: Sequence[str | PathLike[str]] = ...,
         cmdline: str = "",
-        firmware: str | PathLike[str] = "builtin",
-        disks: Sequence[tuple[str | PathLike[str], bool]] = (),
-        nics: Sequence[tuple[str | PathLike[str], bytes]] = (),
+        firmware: str | PathLike[str] = ...,
+        disks: Sequence[tuple[str | PathLike[str], bool]] = ...,
+        nics: Sequence[tuple[str | PathLike[str], bytes]] = ...,
     ) -> Machine: ...
     def start(self) -> None: ...
     def wait(self, timeout: float) -> tuple[str, int, str] | None: ...

@@ -46,7 +46,7 @@ impl Machine {
     /// `memory` is in bytes; `firmware` is "builtin", "none" or a file; `disks` are (path, read_only) and `nics` (socket of a
     /// switch port, 6-byte address). ValueError or OSError with what is wrong.
     #[new]
-    #[pyo3(signature = (*, memory, harts = 1, kernel = None, initrd = Vec::new(), cmdline = String::new(),
+    #[pyo3(signature = (*, memory, harts = 1, kernel = None, initrd = Vec::new(), cmdline = "",
                         firmware = PathBuf::from("builtin"), disks = Vec::new(), nics = Vec::new()))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -55,11 +55,12 @@ impl Machine {
         harts: usize,
         kernel: Option<PathBuf>,
         initrd: Vec<PathBuf>,
-        cmdline: String,
+        cmdline: &str,
         firmware: PathBuf,
         disks: Vec<(PathBuf, bool)>,
         nics: Vec<(PathBuf, Vec<u8>)>,
     ) -> PyResult<Self> {
+        let cmdline = cmdline.to_owned();
         let firmware = match firmware.to_str() {
             Some("builtin") => Firmware::BuiltIn,
             Some("none") => Firmware::None,
