@@ -47,7 +47,6 @@ in_s:
     li a0, 20000
     add s0, s0, a0
     csrw STIMECMP, s0
-    EXPECT_CSR_BITS(sip, STI, 0)
     li a0, STI
     csrs sie, a0
     CATCH_S(1f)
