@@ -27,6 +27,7 @@ from tests.daemon.fakes import (
 )
 from vkd.api import Event
 from vkd.errors import ImageError
+from vkd.store import StoreError
 from vkd.supervisor.guest import Guest
 from vkd.supervisor.lifecycle import State
 from vkd.supervisor.record import GuestRecord
@@ -369,6 +370,19 @@ async def test_a_guest_cannot_fake_a_reboot(autojump_clock: MockClock, staged: S
         it.process.say("vkd: boot 7")
         await trio.sleep(10)
         assert it.states() == ["starting", "ready"]
+
+
+async def test_a_store_that_fails_does_not_stop_the_guest(autojump_clock: MockClock, staged: Staging) -> None:
+    async def fails(_guest: Guest) -> None:
+        await trio.lowlevel.checkpoint()
+        raise StoreError("the disk is full")
+
+    async with staged(boots_well) as it:
+        it.guest._save = fails
+        it.guest.start()
+        await it.until(State.READY)
+        await it.guest.stopped()
+        assert it.states() == ["starting", "ready", "stopping", "stopped"]
 
 
 async def test_a_failure_of_supervision_itself_is_caught(

@@ -144,6 +144,19 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         SqliteStore(tmp_path / "nowhere" / "vkd.db")
 
 
+async def test_a_full_disk_is_said_and_nothing_is_lost(store: SqliteStore) -> None:
+    await store.put("k", "before")
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="full") as caught:
+        await store.put("k", "x" * 100_000)
+    assert "check the disk" in (caught.value.hint or "")
+    entry = await store.get("k")
+    assert entry is not None
+    assert entry.value == "before"
+    await store.put("k", "after")
+
+
 async def test_remove_leaves_no_file(store: SqliteStore, tmp_path: Path) -> None:
     await store.put("k", 1)
     store.remove()

@@ -1,5 +1,6 @@
 """Events: into the store's journal, and to everybody who follows them."""
 
+import logging
 import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -8,7 +9,9 @@ import msgspec
 import trio
 
 from vkd.api import Event
-from vkd.store import SqliteStore
+from vkd.store import SqliteStore, StoreError
+
+log = logging.getLogger(__name__)
 
 #: A follower that is so many events behind is cut off.
 BACKLOG = 10_000
@@ -49,7 +52,10 @@ class News:
     def publish(self, event: Event) -> None:
         """Write `event` down, but for mere progress, and pass it on."""
         if event.kind != "progress":
-            self._store.append_event(event.cluster, msgspec.to_builtins(event))
+            try:
+                self._store.append_event(event.cluster, msgspec.to_builtins(event))
+            except StoreError as error:
+                log.error("an event is not kept: %s", error)  # noqa: TRY400 - where is of no interest
         for follower in tuple(self._followers):
             if follower.cluster in {None, event.cluster} and not follower.give(event):
                 self._followers.discard(follower)

@@ -36,7 +36,7 @@ def connect(path: Path) -> sqlite3.Connection:
         _prepare(connection, path)
     except sqlite3.Error as error:
         connection.close()
-        raise damaged(path, error) from error
+        raise failed(path, error) from error
     except BaseException:
         connection.close()
         raise
@@ -59,6 +59,15 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
     for number, step in enumerate(_STEPS[version:], version + 1):
         connection.executescript(f"BEGIN; {step}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def failed(path: Path, error: sqlite3.Error) -> StoreError:
+    """Return the error for a statement that SQLite refused: the host's fault, or the file's."""
+    if isinstance(error, sqlite3.OperationalError):
+        return StoreError(
+            f"cannot use the store {path}: {error}", hint=f"check the disk and the rights of {path.parent}"
+        )
+    return damaged(path, error)
 
 
 def damaged(path: Path, why: object) -> StoreError:

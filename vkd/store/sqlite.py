@@ -15,7 +15,7 @@ import msgpack
 import trio
 
 from vkd.store.interface import Change, ConflictError, Entry
-from vkd.store.schema import connect, damaged
+from vkd.store.schema import connect, failed
 
 
 class SqliteStore:
@@ -46,11 +46,12 @@ class SqliteStore:
             try:
                 yield self._db
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite itself rolls back when the disk is full
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            raise damaged(self.path, error) from error
+            raise failed(self.path, error) from error
 
     def _expire(self) -> None:
         now = self._clock()

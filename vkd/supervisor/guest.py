@@ -12,6 +12,7 @@ import trio
 from vkd.api import Event, SshTarget, Stage
 from vkd.config.model import Guest as GuestConfig
 from vkd.errors import VkdError
+from vkd.store import StoreError
 from vkd.supervisor import policy
 from vkd.supervisor.context import Bell, Context
 from vkd.supervisor.host import Process
@@ -291,9 +292,12 @@ class Guest:
         self._publish(Event(time=self.context.clock(), kind="log", message=message))
 
     async def save(self) -> None:
-        """Write the record to the store."""
+        """Write the record to the store. A store that fails is no reason to let the guest down."""
         if self._save is not None:
-            await self._save(self)
+            try:
+                await self._save(self)
+            except StoreError as error:
+                log.error("the state of %s/%s is not kept: %s", self.cluster, self.name, error)  # noqa: TRY400
 
     async def _move(self, cause: Cause, reason: str | None = None) -> None:
         state = move(self.record.state, cause)

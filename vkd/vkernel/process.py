@@ -64,7 +64,10 @@ class VKernel:
         for name in (CONSOLE, CONTROL):
             (self._folder / name).unlink(missing_ok=True)
         record.ended = time.time()
-        write_atomically(self._folder / EXIT, record)
+        try:
+            write_atomically(self._folder / EXIT, record)
+        except OSError as error:
+            sys.stderr.write(f"vkernel: how the guest ended ({record.kind}) is not kept: {error}\n")
         return STATUS[record.kind]
 
     def stop(self) -> None:
