@@ -305,6 +305,26 @@ async def test_crashed_switch_is_restarted_guests_run_on(autojump_clock: MockClo
         assert any("ended with status -11" in (event.message or "") for event in world.events)
 
 
+async def test_a_switch_that_cannot_come_up_is_said(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        right = world.switches.launch
+
+        def ends_at_once(folder: Path) -> Any:
+            process = right(folder)
+            (folder / "vether.log").write_text("vether: cannot forward tcp 0.0.0.0:80: Address already in use\n")
+            process.end(None, 1)
+            return process
+
+        world.switches.launch = ends_at_once
+        with pytest.raises(VkdError, match=r"network 'lan' does not come up: .*Address already in use"):
+            await clusters.apply(cluster_config("a"), None)
+        assert trio.current_time() < 5
+        assert world.host.processes == []
+        world.switches.launch = right
+        await clusters.apply(cluster_config("a"), None)
+        assert await settle(clusters) == {"a": "ready"}
+
+
 async def test_one_guest_that_fails_leaves_the_others(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
     async with made() as world, world.daemon() as clusters:
         world.host.scripts = [crashes, boots_well]

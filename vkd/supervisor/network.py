@@ -32,6 +32,9 @@ ANSWER = 15.0
 #: Back-off between restarts, seconds, and the run after which it begins anew.
 FIRST_DELAY, LONGEST_DELAY, STABLE = 0.25, 15.0, 30.0
 
+#: A switch that ends so often before it answers will not come up by waiting.
+_TRIES = 2
+
 _POLL = 0.05
 _GRACE = 5.0
 
@@ -113,9 +116,11 @@ class Network:
         return True
 
     async def answered(self) -> None:
-        """Wait until the switch answers. Raises `VkdError` when it could not be brought up in time."""
+        """Wait until the switch answers. Raises `VkdError` when it ends again and again, or not in time."""
+        hopeless = self.restarts + _TRIES
         with trio.move_on_after(ANSWER):
-            await self._bell.until(lambda: self.up)
+            await self._bell.until(lambda: self.up or self.restarts >= hopeless)
+        if self.up:
             return
         raise VkdError(
             f"the switch of network {self.name!r} does not come up: {self.failure or 'it does not answer'}",
@@ -139,6 +144,7 @@ class Network:
                 await self._one_run()
                 delay = FIRST_DELAY if trio.current_time() - began >= STABLE else min(delay * 2, LONGEST_DELAY)
                 self.restarts += 1
+                self._bell.ring()
                 self._warn(f"the switch of network {self.name} {self.failure}; restart in {delay:g} s")
                 await trio.sleep(delay)
         finally:
@@ -169,7 +175,7 @@ class Network:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._await_answer)
                 status = await self.process.wait()
-                self.failure = "ended" if status is None else f"ended with status {status}"
+                self.failure = "ended" if status is None else f"ended with status {status}{self._last_words(status)}"
                 nursery.cancel_scope.cancel()
         except (VkdError, OSError) as error:
             self.failure = f"cannot be started: {error}"
@@ -190,6 +196,14 @@ class Network:
                 self.up = True
                 self._bell.ring()
                 return
+
+    def _last_words(self, status: int) -> str:
+        """Return what a switch that gave up said last, as it is shown behind its status."""
+        try:
+            lines = (self.folder / LOG).read_text(errors="replace").strip().splitlines() if status > 0 else []
+        except OSError:
+            return ""
+        return f" ({lines[-1][:200]})" if lines else ""
 
     def _find(self) -> Process | None:
         return self._host.adopt(self.folder, self._known)
