@@ -16,7 +16,14 @@ def assemble(name: str, folder: Path, **symbols: int) -> Path:
     """Return the ELF file of ``programs/name.S``, linked at the beginning of RAM."""
     elf = folder / f"{name}.elf"
     defines = [f"-Wa,--defsym,{symbol}={value}" for symbol, value in symbols.items()]
-    command = ["riscv64-linux-gnu-gcc", "-nostdlib", "-static", "-no-pie", "-Wl,-N,-Ttext=0x80000000,--build-id=none"]
+    command = [
+        "riscv64-linux-gnu-gcc",
+        "-nostdlib",
+        "-static",
+        "-no-pie",
+        "-Wl,--no-warn-rwx-segments",
+        "-Wl,-N,-Ttext=0x80000000,--build-id=none",
+    ]
     subprocess.run([*command, *defines, "-o", elf, PROGRAMS / f"{name}.S"], check=True)
     return elf
 
