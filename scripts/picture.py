@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run commands and draw what they print as an SVG: `picture.py OUT.svg COMMAND...`, each command a line for the shell."""
+"""Draw what shell commands print as an SVG: `picture.py OUT.svg COMMAND...`."""
 
 import io
 import re

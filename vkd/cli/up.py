@@ -1,5 +1,7 @@
 """`vkd up`: make what runs equal to what a cluster file says."""
 
+import shutil
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -111,7 +113,13 @@ def _sum_up(result: UpResult, wait: bool) -> None:
         names = ", ".join(row.name for row in ready)
         click.echo(f"ready: {names}")
         if with_ssh := [row for row in ready if row.ssh_port]:
-            click.echo(f"log in: vkd ssh {_reference(with_ssh[0])}")
+            click.echo(f"log in: {_program()} ssh {_reference(with_ssh[0])}")
+
+
+def _program() -> str:
+    """Return how the user called us, so that what we suggest can be pasted: `vkd`, or `.venv/bin/vkd`."""
+    called = sys.argv[0]
+    return called if Path(called).name == "vkd" and shutil.which("vkd") != called and "/" in called else "vkd"
 
 
 def _reference(row: Row) -> str:
@@ -121,8 +129,8 @@ def _reference(row: Row) -> str:
 
 def _say_how_to_go_on(loaded: Loaded) -> None:
     click.echo(f"\ninterrupted; the cluster {loaded.cluster.name} stays as it is, and its guests go on", err=True)
-    click.echo(f"  vkd up {loaded.source}  goes on waiting", err=True)
-    click.echo(f"  vkd down {loaded.cluster.name}  ends it", err=True)
+    click.echo(f"  {_program()} up {loaded.source}  goes on waiting", err=True)
+    click.echo(f"  {_program()} down {loaded.cluster.name}  ends it", err=True)
 
 
 def _show_changes(changes: Changes, as_json: bool) -> None:
