@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::hart::mailbox::Mailbox;
 
-/// A level-triggered interrupt wire out of a device.
+/// An interrupt wire out of a device.
 pub trait IrqLine: Send + Sync {
-    /// Drive the wire.
+    /// Drive the wire. A device drives it high again at each new event, for the controller forgets a claimed one.
     fn set(&self, level: bool);
 }
 

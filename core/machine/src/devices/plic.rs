@@ -1,8 +1,12 @@
 //! Platform-level interrupt controller.
 //!
 //! Source: RISC-V Platform-Level Interrupt Controller Specification 1.0; contexts as on QEMU's `virt`: context `2 * hart`
-//! is the hart's M-mode, `2 * hart + 1` its S-mode. All sources are level-triggered: a source is pending while its wire is
-//! high and no context has claimed it.
+//! is the hart's M-mode, `2 * hart + 1` its S-mode.
+//!
+//! The gateways are QEMU's as far as guests can tell: a source becomes pending whenever its device drives the wire high,
+//! even if it was high before, and stays so until a context claims it or the device lets the wire fall. A claim that is
+//! completed while the wire is still high does not make it pending again. So a handler that never quiets its device, as
+//! xv6's for the transmitter of the UART, is not called for ever; and a device has to drive its wire at each new event.
 
 use std::sync::{Arc, Mutex};
 
@@ -38,8 +42,8 @@ struct Context {
 
 struct State {
     priority: [u32; SOURCES],
-    /// Levels of the wires.
-    level: Bits,
+    /// Sources whose wire was driven high and has neither fallen nor been claimed since.
+    raised: Bits,
     /// Sources that were claimed and not completed.
     claimed: Bits,
     contexts: Vec<Context>,
@@ -68,7 +72,7 @@ impl Plic {
     pub fn new(harts: &[Arc<HartWires>]) -> Arc<Self> {
         let state = State {
             priority: [0; SOURCES],
-            level: Bits::default(),
+            raised: Bits::default(),
             claimed: Bits::default(),
             contexts: vec![Context::default(); harts.len() * 2],
         };
@@ -88,8 +92,8 @@ impl Plic {
     fn drive(&self, source: u32, level: bool) {
         let mut state = lock(&self.state);
         let (word, mask) = ((source / 32) as usize, 1 << (source % 32));
-        if (state.level[word] & mask != 0) != level {
-            state.level[word] ^= mask;
+        if (state.raised[word] & mask != 0) != level {
+            state.raised[word] ^= mask;
             self.propagate(&state);
         }
     }
@@ -109,7 +113,7 @@ impl Plic {
 
 impl State {
     fn pending(&self, word: usize) -> u32 {
-        self.level[word] & !self.claimed[word]
+        self.raised[word] & !self.claimed[word]
     }
 
     /// The pending source of highest priority above the context's threshold; the lowest number among equals.
@@ -133,7 +137,9 @@ impl State {
     /// Claim for context `index`: the specification lets a claim ignore the threshold, QEMU and SiFive heed it.
     fn claim(&mut self, index: usize) -> u32 {
         let Some(source) = self.best(&self.contexts[index]) else { return 0 };
-        self.claimed[(source / 32) as usize] |= 1 << (source % 32);
+        let (word, mask) = ((source / 32) as usize, 1 << (source % 32));
+        self.claimed[word] |= mask;
+        self.raised[word] &= !mask;
         source
     }
 
@@ -257,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_is_claimed_once_and_again_after_completion_while_high() {
+    fn a_source_is_claimed_once_each_time_its_wire_is_driven() {
         let (plic, wires) = board(1);
         enable(&plic, 1, 10, 1);
         let line = plic.line(10);
@@ -267,9 +273,24 @@ mod tests {
         assert_eq!(wires[0].pending(), 0);
         assert_eq!(plic.read(CLAIM_S0, 4), Some(0));
         plic.write(CLAIM_S0, 4, 10).unwrap();
-        assert_eq!(wires[0].pending(), SEI, "the wire is still high");
+        assert_eq!(wires[0].pending(), 0, "the wire is still high, but nothing new happened");
+        line.set(true);
+        assert_eq!(wires[0].pending(), SEI);
         line.set(false);
         assert_eq!(wires[0].pending(), 0);
+    }
+
+    #[test]
+    fn an_event_between_claim_and_completion_is_kept() {
+        let (plic, wires) = board(1);
+        enable(&plic, 1, 10, 1);
+        let line = plic.line(10);
+        line.set(true);
+        assert_eq!(plic.read(CLAIM_S0, 4), Some(10));
+        line.set(true);
+        assert_eq!(wires[0].pending(), 0, "one handler at a time");
+        plic.write(CLAIM_S0, 4, 10).unwrap();
+        assert_eq!(wires[0].pending(), SEI);
     }
 
     #[test]

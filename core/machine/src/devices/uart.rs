@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use vm_fdt::FdtWriter;
 use vm_superio::serial::NoEvents;
-use vm_superio::{Serial, Trigger};
+use vm_superio::{Serial, SerialState, Trigger};
 
 use super::lock;
 use crate::bus::Device;
@@ -21,13 +21,18 @@ use crate::platform::Console;
 const RBR: u8 = 0;
 const IER: u8 = 1;
 const IIR: u8 = 2;
+const FCR: u8 = 2;
 const LSR: u8 = 5;
 const IER_RECEIVED: u8 = 1;
+const IER_EMPTY: u8 = 2;
+const FCR_CLEAR_RECEIVED: u64 = 2;
 const LSR_READY: u8 = 1;
 const LCR_DLAB: u8 = 0x80;
 /// Interrupt identification: FIFOs enabled, "received data available".
 const IIR_RECEIVED: u64 = 0xc4;
-const IIR_NONE: u8 = 1;
+const IIR_EMPTY: u8 = 2;
+/// FIFOs enabled, "no interrupt".
+const IIR_NOTHING: u64 = 0xc1;
 
 /// Input clock of the baud-rate generator that QEMU's board reports, Hz. No bit is ever timed by it.
 const CLOCK_HZ: u32 = 3_686_400;
@@ -103,8 +108,13 @@ impl Uart {
             state = serial.state();
         }
         let received = listens && state.line_status & LSR_READY != 0;
-        self.line.set(received || state.interrupt_identification & IIR_NONE == 0);
+        self.line.set(received || transmitted(&state));
     }
+}
+
+/// Whether the empty transmitter interrupts; the model goes on saying so after its interrupt was disabled.
+fn transmitted(state: &SerialState) -> bool {
+    state.interrupt_enable & IER_EMPTY != 0 && state.interrupt_identification & IIR_EMPTY != 0
 }
 
 impl Device for Uart {
@@ -121,6 +131,9 @@ impl Device for Uart {
             // The model would forget both causes; the chip keeps this one until the FIFO is empty, and the lower one behind it.
             return Some(IIR_RECEIVED);
         }
+        if register == IIR && !transmitted(&state) {
+            return Some(IIR_NOTHING);
+        }
         let value = serial.read(register);
         if data || matches!(register, IER | IIR) {
             self.settle(&mut serial);
@@ -131,6 +144,12 @@ impl Device for Uart {
     fn write(&self, offset: u64, _size: u8, value: u64) -> Option<()> {
         let Ok(register @ 0..=7) = u8::try_from(offset) else { return Some(()) };
         let mut serial = lock(&self.serial);
+        if register == FCR && value & FCR_CLEAR_RECEIVED != 0 && serial.state().line_control & LCR_DLAB == 0 {
+            // The model knows no such register. Each read takes one byte out of its FIFO.
+            while serial.state().line_status & LSR_READY != 0 {
+                serial.read(RBR);
+            }
+        }
         // The only failures are those of the sink and the trigger, which have none.
         let _ = serial.write(register, value as u8);
         self.settle(&mut serial);
@@ -216,6 +235,30 @@ mod tests {
         assert_eq!(tape.input.lock().unwrap().len(), 1);
         assert_eq!(uart.read(5, 1).unwrap() & 1, 1, "a polling guest sees it");
         assert_eq!(uart.read(0, 1), Some(b'x'.into()));
+    }
+
+    #[test]
+    fn a_disabled_interrupt_of_the_empty_transmitter_is_gone() {
+        let (uart, _, wire) = uart();
+        uart.write(1, 1, 2).unwrap();
+        uart.write(0, 1, b'x'.into()).unwrap();
+        assert!(wire.level());
+        uart.write(1, 1, 0).unwrap();
+        assert!(!wire.level());
+        assert_eq!(uart.read(2, 1), Some(0xc1));
+        uart.write(1, 1, 2).unwrap();
+        assert_eq!((wire.level(), uart.read(2, 1)), (true, Some(0xc2)));
+    }
+
+    #[test]
+    fn clearing_the_receive_fifo_drops_what_is_in_it() {
+        let (uart, tape, wire) = uart();
+        lock(&tape.input).extend(b"stale");
+        uart.write(1, 1, 1).unwrap();
+        assert!(wire.level());
+        uart.write(2, 1, 7).unwrap();
+        assert!(!wire.level());
+        assert_eq!(uart.read(5, 1).unwrap() & 1, 0);
     }
 
     #[test]

@@ -48,7 +48,8 @@ mod register {
 }
 
 const MAGIC: u32 = u32::from_le_bytes(*b"virt");
-const VENDOR: u32 = u32::from_le_bytes(*b"vkd\0");
+/// QEMU's: xv6 takes a disk of no other vendor.
+const VENDOR: u32 = u32::from_le_bytes(*b"QEMU");
 const VERSION: u32 = 2;
 
 /// A window without a device behind it.

@@ -17,6 +17,7 @@ fn the_transport_says_what_it_is() {
     let driver = driver();
     assert_eq!(driver.get(0), 0x7472_6976);
     assert_eq!((driver.get(4), driver.get(8)), (2, 4));
+    assert_eq!(driver.get(12), 0x554d_4551, "the vendor that drivers written for QEMU's board insist on");
     assert_eq!(driver.features(), VERSION_1 | EVENT_IDX | INDIRECT_DESC);
     driver.put(0x14, 2);
     assert_eq!(driver.get(0x10), 0, "there are 64 feature bits");

@@ -81,7 +81,8 @@ impl Csrs {
             mtvec: 0,
             mcounteren: 0,
             mcountinhibit: 0,
-            menvcfg: 0,
+            // As on QEMU's board: kernels that run without firmware, such as xv6, leave the A and D bits to the hardware.
+            menvcfg: envcfg::ADUE,
             mscratch: 0,
             mepc: 0,
             mcause: 0,

@@ -33,6 +33,12 @@ fn fields_take_only_what_is_implemented() {
 }
 
 #[test]
+fn after_reset_the_hardware_keeps_the_accessed_and_dirty_bits() {
+    let hart = ready(&[csrrs(A0, n::MENVCFG, ZERO)], Privilege::Machine);
+    assert_eq!(finish(hart).reg(A0), envcfg::ADUE);
+}
+
+#[test]
 fn mstatus_keeps_its_fixed_and_reserved_fields() {
     let all = written(n::MSTATUS, u64::MAX);
     assert_eq!(all, 0x8000_000a_007e_79aa);
