@@ -44,6 +44,8 @@ class Image:
     cmdline: str = tiny.DEFAULT_CMDLINE
     #: The least RAM, bytes, that its kernel starts in.
     minimum_memory: int = tiny.MINIMUM_MEMORY
+    #: How much more for each further hart.
+    memory_per_hart: int = tiny.MEMORY_PER_HART
 
 
 async def ensure(

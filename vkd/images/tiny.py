@@ -44,6 +44,8 @@ MINIMUM_MEMORY = 96 << 20
 It takes 32 MB for itself and, on riscv64, 32 MB for the roots of its memory map however little memory there is
 (`sparse_init`: 2^22 pointers for 56 bits of physical address); the initramfs is there twice while it is unpacked.
 """
+MEMORY_PER_HART = 4 << 20
+"""Bytes more for each hart after the first: 96 MB with four harts is now and then too little."""
 
 KERNEL = "linux-image-riscv64"
 PROGRAMS: Mapping[str, Mapping[str, str]] = {

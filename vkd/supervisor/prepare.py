@@ -41,7 +41,7 @@ def memory_of(guest: Guest, image: Image | None) -> int:
     """Return the RAM of its machine, bytes: what the guest asks for, or what its image's kernel cannot do without."""
     if image is None or guest.kernel is not None:
         return guest.memory
-    return max(guest.memory, image.minimum_memory)
+    return max(guest.memory, image.minimum_memory + (guest.cpus - 1) * image.memory_per_hart)
 
 
 def write_spec(

@@ -13,8 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Halfwords in a page: each may begin an instruction.
 pub(super) const SLOTS: usize = 2048;
 const CHUNKS: usize = 512;
-/// Pages per hart: about 8 MB.
-const MAX_PAGES: usize = 280;
+/// Pages that all harts of a machine may hold: about 16 MB.
+const PAGES_IN_ALL: usize = 560;
+/// Bounds of one hart's share.
+const PAGES_OF_ONE: (usize, usize) = (64, 280);
 
 const UNDECODED: Op = Op::bare(pseudo::UNDECODED, 2);
 const PAGE_END: Op = Op::bare(pseudo::PAGE_END, 2);
@@ -85,13 +87,15 @@ pub(super) struct CodeCache {
     /// By number of the page within RAM: 0, or 1 + place in `pages`.
     places: Vec<u16>,
     pages: Vec<Box<Page>>,
+    limit: usize,
     hand: usize,
 }
 
 impl CodeCache {
-    /// An empty cache for `ram`.
-    pub fn new(ram: &GuestRam) -> Self {
-        Self { places: vec![0; (ram.size() >> 12) as usize], pages: Vec::new(), hand: 0 }
+    /// An empty cache for `ram`, for one of `harts` harts.
+    pub fn new(ram: &GuestRam, harts: usize) -> Self {
+        let limit = (PAGES_IN_ALL / harts).clamp(PAGES_OF_ONE.0, PAGES_OF_ONE.1);
+        Self { places: vec![0; (ram.size() >> 12) as usize], pages: Vec::new(), limit, hand: 0 }
     }
 
     /// The decoded form of page `number` of `ram`, not older than `generation`.
@@ -112,7 +116,7 @@ impl CodeCache {
 
     #[cold]
     fn admit(&mut self, ram: &GuestRam, number: usize, generation: u64) -> usize {
-        let place = if self.pages.len() < MAX_PAGES {
+        let place = if self.pages.len() < self.limit {
             self.pages.push(Page::new());
             self.pages.len() - 1
         } else {

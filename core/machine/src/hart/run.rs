@@ -52,7 +52,7 @@ impl Hart {
     }
 
     fn run_until_off(&mut self) {
-        let mut code = CodeCache::new(&self.platform.ram);
+        let mut code = CodeCache::new(&self.platform.ram, self.platform.wires.len());
         let wires = Arc::clone(&self.wires);
         while self.await_start() {
             self.end_rest();

@@ -40,7 +40,7 @@ proptest! {
         for (i, value) in regs.iter().enumerate().skip(1) {
             hart.x[i] = *value;
         }
-        let mut cache = CodeCache::new(&platform.ram);
+        let mut cache = CodeCache::new(&platform.ram, platform.wires.len());
         hart.end_rest();
         let wires = Arc::clone(&hart.wires);
         for _ in 0..8 {
