@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,9 @@ import click
 from vkd.api import Event
 from vkd.cli.output import emit_json, emit_table, human_size
 from vkd.cli.progress import open_view
+from vkd.errors import VkdError
+from vkd.paths import runtime_dir
+from vkd.vkernel.spec import SPEC, read_spec
 
 if TYPE_CHECKING:
     from vkd.images import Image, Progress
@@ -59,24 +63,44 @@ def build(name: str, refresh: bool, mirror: str | None, as_json: bool) -> None:
 @image.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def rm(names: tuple[str, ...]) -> None:
-    """Remove images; guests that run keep what they have booted."""
+    """Remove images that no guest uses; `vkd up` makes them again when they are asked for."""
     from vkd.images import remove  # noqa: PLC0415 - imports much
+    from vkd.images.cache import Cache  # noqa: PLC0415
 
+    used = used_files()
     for name in names:
-        click.echo(f"{name}: {human_size(remove(name))} freed")
+        folder = Cache.default().images(name).resolve()
+        if guests := sorted({guest for path, guest in used if folder in path.parents}):
+            # A guest that reboots reads them again.
+            raise VkdError(f"the image {name} is used by {', '.join(guests)}", hint="vkd down, then try again")
+        shown = human_size(remove(name))
+        click.echo(f"{name}: {shown} freed")
 
 
 @image.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def prune(as_json: bool) -> None:
-    """Remove downloads and builds that no image needs any more."""
+    """Remove downloads, and builds that neither an image nor a guest needs any more."""
     from vkd.images import prune as prune_images  # noqa: PLC0415 - imports much
 
-    freed = prune_images()
+    freed = prune_images([path for path, _ in used_files()])
     if as_json:
         emit_json({"freed": freed})
     else:
         click.echo(f"{human_size(freed)} freed")
+
+
+def used_files() -> list[tuple[Path, str]]:
+    """Return the kernels and initrds of all guests, also of those that are stopped, each with the guest's name."""
+    files: list[tuple[Path, str]] = []
+    for path in sorted(runtime_dir().glob(f"*/*/{SPEC}")):
+        try:
+            spec = read_spec(path.parent)
+        except (OSError, ValueError):  # gone meanwhile
+            continue
+        boots = (spec.kernel, *spec.initrd)
+        files += [(Path(file).resolve(), f"{spec.cluster}/{spec.name}") for file in boots if file]
+    return files
 
 
 def _facts(one: "Image") -> dict[str, object]:

@@ -10,6 +10,7 @@ import click
 
 from vkd.cli.client import inspect
 from vkd.cli.complete import guests
+from vkd.cli.escapes import Tamer
 
 _CHUNK = 65536
 _INTERVAL = 0.2
@@ -23,12 +24,14 @@ def logs(name: str, on: bool, lines: int | None) -> None:
     """Print what a guest's console has said, over its restarts."""
     path = Path(inspect(name).folder) / "console.log"
     out = sys.stdout.buffer
+    # The console is the guest's: on a terminal, what would make it answer or change is left out.
+    tamed = Tamer().feed_untrusted if sys.stdout.isatty() else bytes
     for data in read_log(path, lines):
-        out.write(data)
+        out.write(tamed(data))
     out.flush()
     if on:
         for data in follow_log(path):
-            out.write(data)
+            out.write(tamed(data))
             out.flush()
 
 

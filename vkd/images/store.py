@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -95,8 +96,9 @@ def remove(name: str, cache: Cache | None = None) -> int:
     folder = cache.images(name)
     if name not in NAMES or not folder.exists():
         raise NotFoundError.named("image", name, [image.name for image in list_images(cache)])
-    freed = _usage(folder)
-    shutil.rmtree(folder)
+    with cache.lock(f"image-{name}", lambda: None):
+        freed = _usage(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     return freed
 
 
@@ -106,6 +108,16 @@ def prune(keep: Iterable[Path] = (), cache: Cache | None = None) -> int:
     The current build of each image stays, and every build that has one of the files `keep` (those of running guests).
     """
     cache = cache or Cache.default()
+    if not cache.root.exists():
+        return 0
+    with ExitStack() as locks:
+        # A build under way needs its downloads, and its folder is not yet `current`.
+        for name in NAMES:
+            locks.enter_context(cache.lock(f"image-{name}", lambda: None))
+        return _prune(cache, keep)
+
+
+def _prune(cache: Cache, keep: Iterable[Path]) -> int:
     kept = {path.resolve().parent for path in keep}
     kept |= {(cache.images(name) / "current").resolve() for name in NAMES}
     doomed = [path for path in (cache.root / "blobs").glob("*") if path.is_file()]

@@ -19,6 +19,8 @@ from vkd.cli import checks
 from vkd.cli.checks import Check
 from vkd.cli.logs import follow_log, read_log
 from vkd.cli.output import human_size, human_time, printable
+from vkd.paths import runtime_dir
+from vkd.vkernel.spec import SPEC, Spec, write_atomically
 
 
 def test_ps_is_a_table_without_empty_columns(vkd: Vkd, daemon: FakeDaemon) -> None:
@@ -171,6 +173,24 @@ def test_validate(vkd: Vkd, tmp_path: Path) -> None:
 
 def test_schema_is_json(vkd: Vkd) -> None:
     assert "ClusterTable" in json.loads(vkd("schema").out)["$defs"]
+
+
+def test_images_that_guests_use_stay(vkd: Vkd, tmp_path: Path) -> None:
+    images = tmp_path / "cache/vkd/images/tiny"
+    for build in ("old", "used"):
+        (images / build).mkdir(parents=True)
+        (images / build / "kernel").write_bytes(b"x" * 100)
+    guest = runtime_dir() / "demo/a"
+    guest.mkdir(parents=True)
+    kernel = str(images / "used/kernel")
+    write_atomically(guest / SPEC, Spec(cluster="demo", name="a", memory=1 << 20, cpus=1, kernel=kernel))
+    assert vkd("image", "prune").out == "100 B freed\n"
+    assert (images / "used/kernel").exists()
+    result = vkd("image", "rm", "tiny")
+    assert result.code == 1
+    assert "the image tiny is used by demo/a" in result.err
+    (guest / SPEC).unlink()
+    assert vkd("image", "rm", "tiny").code == 0
 
 
 def test_images(vkd: Vkd) -> None:
