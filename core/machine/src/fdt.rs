@@ -33,6 +33,11 @@ pub mod phandle {
 pub const CACHE_BLOCK: u32 = 64;
 /// Bytes of `/chosen/rng-seed`.
 pub const SEED: usize = 64;
+/// Bytes left free at the tree's end, as firmware leaves them: U-Boot edits the tree in place, and without them it writes
+/// over its own data behind it.
+const SLACK: usize = 4096;
+/// Offset of `totalsize` in the header (Devicetree Specification 0.4, section 5.2).
+const TOTAL_SIZE: usize = 4;
 
 /// What the device tree says beyond the devices.
 pub struct Description<'a> {
@@ -89,7 +94,11 @@ pub fn build(description: &Description<'_>, bus: &Bus) -> Result<Vec<u8>, Error>
     syscon(&mut fdt, "poweroff", finisher::PASS)?;
     syscon(&mut fdt, "reboot", finisher::RESET)?;
     fdt.end_node(root)?;
-    fdt.finish()
+    let mut blob = fdt.finish()?;
+    blob.resize(blob.len() + SLACK, 0);
+    let size = blob.len() as u32;
+    blob[TOTAL_SIZE..TOTAL_SIZE + 4].copy_from_slice(&size.to_be_bytes());
+    Ok(blob)
 }
 
 fn console_path() -> String {
@@ -211,6 +220,14 @@ mod tests {
         let blob = tree(2);
         assert_eq!(blob[..4], 0xd00d_feedu32.to_be_bytes());
         assert_eq!(blob[4..8], (blob.len() as u32).to_be_bytes());
+    }
+
+    #[test]
+    fn there_is_room_at_its_end_to_edit_it_in_place() {
+        let blob = tree(64);
+        let word = |at: usize| u32::from_be_bytes(blob[at..at + 4].try_into().unwrap()) as usize;
+        let (structure, strings) = (word(8) + word(36), word(12) + word(32));
+        assert_eq!(blob.len() - structure.max(strings), 4096);
     }
 
     #[test]
