@@ -37,7 +37,16 @@ def state_dir() -> Path:
     if chosen := os.environ.get("VKD_STATE_DIR"):
         return Path(chosen).absolute()
     base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local/state") / "vkd"
+    return (Path(base) if base else home() / ".local/state") / "vkd"
+
+
+def home() -> Path:
+    """Return the user's home folder. Raises `HostLacksError` for a user that has none."""
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        hint = "set HOME, or VKD_STATE_DIR and XDG_CACHE_HOME"
+        raise HostLacksError(f"the user with the id {os.geteuid()} has no home folder", hint=hint) from error
 
 
 def control_socket() -> Path:

@@ -65,3 +65,15 @@ def test_a_path_too_long_for_sockets_is_refused(tmp_path: Path, monkeypatch: pyt
     paths.check_socket_room(Path("/" + "x" * (107 - len("/console.sock") - 1)))
     with pytest.raises(HostLacksError, match="by 1 bytes"):
         paths.check_socket_room(Path("/" + "x" * (108 - len("/console.sock") - 1)))
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("VKD_STATE_DIR", raising=False)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    with pytest.raises(HostLacksError, match="has no home folder") as caught:
+        paths.state_dir()
+    assert "VKD_STATE_DIR" in str(caught.value.hint)

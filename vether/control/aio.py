@@ -70,7 +70,7 @@ async def _converse(handlers: Mapping[str, Handler], stream: trio.SocketStream) 
         try:
             async for data in stream:
                 for message in decoder.feed_untrusted(data):
-                    await stream.send_all(encode(await _answer_untrusted(message, handlers, stream)))
+                    await stream.send_all(await _answer_untrusted(message, handlers, stream))
         except ProtocolError as error:
             with trio.move_on_after(1):
                 await stream.send_all(encode(ControlError("protocol", str(error)).to_message()))
@@ -78,23 +78,25 @@ async def _converse(handlers: Mapping[str, Handler], stream: trio.SocketStream) 
             return
 
 
-async def _answer_untrusted(message: Message, handlers: Mapping[str, Handler], stream: trio.SocketStream) -> Message:
+async def _answer_untrusted(message: Message, handlers: Mapping[str, Handler], stream: trio.SocketStream) -> bytes:
+    """Return the answer, packed: a value that cannot be packed is an error of its operation, not of the daemon."""
     op, args = message.get("op"), message.get("args", {})
     if not isinstance(op, str) or not isinstance(args, dict):
         raise ProtocolError("a request must have op (a string) and args (a map)")
     handler = handlers.get(op)
     if handler is None:
         known = ", ".join(sorted(handlers))
-        return ControlError("unknown-op", f"no operation {op!r}; there are: {known}").to_message()
+        return encode(ControlError("unknown-op", f"no operation {op!r}; there are: {known}").to_message())
     try:
-        return {"ok": await handler(Call(op, args, stream))}
+        return encode({"ok": await handler(Call(op, args, stream))})
     except ControlError as error:
-        return error.to_message()
+        return encode(error.to_message())
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         raise
     except Exception as error:
         log.exception("operation %s failed", op)
-        return ControlError("internal", f"{op}: {error!r}", "this is a defect; the daemon's log has more").to_message()
+        hint = "this is a defect; the daemon's log has more"
+        return encode(ControlError("internal", f"{op}: {error!r}", hint).to_message())
 
 
 def _same_user(stream: trio.SocketStream) -> bool:

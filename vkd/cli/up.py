@@ -39,7 +39,7 @@ def up(file: Path | None, dry_run: bool, wait: bool, timeout: float | None, as_j
     loaded.check_files()
     known = rows()
     ours = [row for row in known if row.cluster == loaded.cluster.name]
-    loaded.check_host(available_memory(), [row.name for row in ours if row.pid is not None])
+    loaded.check_host(available_memory(), {row.name: row.memory for row in ours if row.pid is not None})
     if dry_run:
         _show_changes(_dry_run(loaded, bool(known)), as_json)
         return None

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,10 @@ class Loaded:
     merged: dict[str, Merged]
     overcommit: bool
 
-    def check_host(self, available: int, running: Collection[str] = ()) -> None:
-        """Raise `ConfigError` if the guests need more than `available` bytes of memory; `running` ones have theirs."""
+    def check_host(self, available: int, running: Mapping[str, int] | None = None) -> None:
+        """Raise `ConfigError` if the guests need more than `available` bytes beyond what `running` ones have."""
         problems = Problems()
-        check_memory(self.cluster, self.merged, available, running, problems, overcommit=self.overcommit)
+        check_memory(self.cluster, self.merged, available, running or {}, problems, overcommit=self.overcommit)
         _raise_if_any(self.source, self.text, problems)
 
     def check_files(self) -> None:

@@ -1,6 +1,6 @@
 """Whether the host has the memory that a cluster asks for."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from vkd.config.layers import Merged
@@ -43,16 +43,22 @@ def check_memory(
     cluster: Cluster,
     merged: Mapping[str, Merged],
     available: int,
-    running: Collection[str],
+    running: Mapping[str, int],
     problems: Problems,
     *,
     overcommit: bool,
 ) -> None:
-    """Add a problem for each guest over `available` bytes, or for all guests together unless `overcommit`."""
-    wanted = {name: guest.memory for name, guest in cluster.guests.items() if name not in running}
+    """Add a problem for each guest over `available` bytes, or for all guests together unless `overcommit`.
+
+    `running` gives the memory, bytes, that guests have already: of it they need no more.
+    """
+    wanted = {name: max(0, guest.memory - running.get(name, 0)) for name, guest in cluster.guests.items()}
     for name, memory in wanted.items():
         if memory > available:
-            text = f"guest {name!r} asks for {mebibytes(memory)}, and the host has {mebibytes(available)} available"
+            more = f" more than the {mebibytes(running[name])} it has" if name in running else ""
+            text = (
+                f"guest {name!r} asks for {mebibytes(memory)}{more}, and the host has {mebibytes(available)} available"
+            )
             problems.add(merged[name].origin("memory"), text)
     total = sum(wanted.values())
     if total > available and not overcommit and not problems.found:

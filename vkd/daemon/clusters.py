@@ -67,25 +67,29 @@ class Clusters:
         if cluster is None:
             cluster = self._make(config.name)
             self.by_name[config.name] = cluster
-            await sweep(cluster.folder)
         try:
             return await cluster.apply(config, source)
         finally:
-            if cluster.desired is None and self.by_name.get(config.name) is cluster:
-                del self.by_name[config.name]
-                shutil.rmtree(cluster.folder, ignore_errors=True)
+            self._drop_if_gone(cluster)
 
-    def changes(self, config: Config) -> Changes:
-        """Return what `apply` would change."""
-        return (self.by_name.get(config.name) or self._make(config.name)).changes(config)
+    def _drop_if_gone(self, cluster: Cluster) -> None:
+        # Who waits to apply to it has this very object: it stays the one of that name until nobody does.
+        if cluster.gone and self.by_name.get(cluster.name) is cluster:
+            del self.by_name[cluster.name]
+            shutil.rmtree(cluster.folder, ignore_errors=True)
+
+    def changes(self, config: Config, source: str | None = None) -> Changes:
+        """Return what `apply` would change, or raise as it would for another file's cluster."""
+        cluster = self.by_name.get(config.name) or self._make(config.name)
+        cluster.check_source(source)
+        return cluster.changes(config)
 
     async def down(self, name: str) -> None:
         """Remove a cluster wholly. Raises `NotFoundError`."""
         cluster = self.by_name.get(name)
         if cluster is not None:
             await cluster.down()
-            if self.by_name.get(name) is cluster:
-                del self.by_name[name]
+            self._drop_if_gone(cluster)
         elif name in self.strays():
             await sweep(self._folder / name)
         else:

@@ -14,7 +14,7 @@ from vkd.daemon.lock import only_daemon
 from vkd.daemon.news import News
 from vkd.daemon.service import Service
 from vkd.daemon.spawn import LOG, running
-from vkd.errors import VkdError
+from vkd.errors import HostLacksError, VkdError
 from vkd.paths import control_socket, ensure_private, ensure_runtime_dir, state_dir
 from vkd.store import SqliteStore
 from vkd.supervisor.context import Context
@@ -44,6 +44,25 @@ def run(*, on_demand: bool = False, ready: Callable[[], None] = lambda: None) ->
     runtime = ensure_runtime_dir()
     state = ensure_private(state_dir())
     patience = _PATIENCE if on_demand else 0.0
+    serving = False
+
+    def begun() -> None:
+        nonlocal serving
+        serving = True
+        ready()
+
+    try:
+        _run(runtime, state, patience, on_demand, begun)
+    except OSError as error:
+        if serving:
+            raise
+        raise HostLacksError(
+            f"the vkd daemon cannot start: {error.filename or runtime}: {error.strerror}",
+            hint=f"look at the rights of {runtime} and {state}, and at the room on their disks",
+        ) from error
+
+
+def _run(runtime: Path, state: Path, patience: float, on_demand: bool, ready: Callable[[], None]) -> None:
     with only_daemon(runtime, patience, running), only_daemon(state, patience):
         store = SqliteStore(state / STORE)
         empty = False
@@ -107,8 +126,8 @@ async def _cancel_soon(scope: trio.CancelScope) -> None:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return a `VkdError` within nested groups, for the command line to show; else the group itself."""
-    matching = group.subgroup(VkdError)
+    """Return an error within nested groups that the command line can show; else the group itself."""
+    matching = group.subgroup((VkdError, OSError))
     while isinstance(matching, BaseExceptionGroup):
         inner = matching.exceptions[0]
         if not isinstance(inner, BaseExceptionGroup):

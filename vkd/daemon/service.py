@@ -87,11 +87,11 @@ class Service:
 
     async def _up(self, call: Call) -> Any:
         config = _argument(call, "cluster", Config)
+        source = _argument(call, "source", str | None, default=None)
         if _argument(call, "dry_run", bool, default=False):
-            changes = self._clusters.changes(config)
+            changes = self._clusters.changes(config, source)
             return _plain(UpResult(changes=_plain(changes)))
         timeout = _argument(call, "timeout", float | None, default=None)
-        source = _argument(call, "source", str | None, default=None)
         wait = _argument(call, "wait", bool, default=True)
         changes = Changes()
 

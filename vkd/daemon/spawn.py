@@ -9,7 +9,7 @@ from vether.control import ControlError
 from vether.control.client import Client
 from vkd import python
 from vkd.api import from_control
-from vkd.errors import VkdError
+from vkd.errors import HostLacksError, VkdError
 from vkd.paths import control_socket, ensure_private, ensure_runtime_dir, state_dir
 
 #: The daemon's log, in the state folder.
@@ -48,7 +48,12 @@ def spawn() -> None:
 
 def _start(log: Path, ready: int) -> None:
     """Start it with a parent that ends at once, so that it is nobody's child and in a session of its own."""
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise HostLacksError(
+            f"cannot write {log}: {error.strerror}", hint="set VKD_STATE_DIR to another folder"
+        ) from error
     argv = python.argv("vkd.daemon", "--on-demand", "--ready-fd", str(ready))
     try:
         subprocess.run(

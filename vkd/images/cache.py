@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vkd.errors import ImageError
+from vkd.paths import home
 
 POLL = 0.2
 """Seconds between two looks at a lock that another process holds."""
@@ -35,7 +36,7 @@ class Cache:
         """Return the user's cache: `$XDG_CACHE_HOME/vkd`, or `~/.cache/vkd`."""
         base = environ.get("XDG_CACHE_HOME", "")
         # The base-directory specification: a relative path is to be ignored.
-        return cls((Path(base) if base.startswith("/") else Path.home() / ".cache") / "vkd")
+        return cls((Path(base) if base.startswith("/") else home() / ".cache") / "vkd")
 
     def blob(self, digest: str) -> Path:
         """Return the path of a download; it exists only when it is complete and verified."""

@@ -14,7 +14,7 @@ from vkd.config import Changes, diff, keep_addresses
 from vkd.config.memory import mebibytes
 from vkd.config.model import Cluster as Config
 from vkd.config.model import Guest as GuestConfig
-from vkd.errors import HostLacksError, NotFoundError, VkdError
+from vkd.errors import ConfigError, HostLacksError, NotFoundError, VkdError
 from vkd.images import Image, Progress
 from vkd.paths import MAX_SOCKET_PATH
 from vkd.supervisor import keys, prepare, wiring
@@ -27,6 +27,7 @@ from vkd.supervisor.ports import free_port
 from vkd.supervisor.record import GuestRecord, Identity
 from vkd.supervisor.records import Desired, Records
 from vkd.supervisor.rows import row
+from vkd.supervisor.sweep import sweep
 from vkd.supervisor.tasks import Tasks
 from vkd.vkernel import spec
 
@@ -64,6 +65,12 @@ class Cluster:
         self._keys: Keys | None = None
         self._lock = trio.Lock()
         self._applying: trio.CancelScope | None = None
+        self._waiting = 0
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is down, and nobody is about to change that."""
+        return self.desired is None and self._waiting == 0
 
     async def load(self, desired: Desired) -> None:
         """Take up a cluster that an earlier daemon left: adopt what runs, act on what ended."""
@@ -87,14 +94,35 @@ class Cluster:
         Guests are started, not waited for. Raises `VkdError` when something is missing; nothing has been changed when
         that is a file or an image.
         """
+        self._waiting += 1
+        try:
+            return await self._apply(config, source)
+        finally:
+            self._waiting -= 1
+
+    async def _apply(self, config: Config, source: str | None) -> Changes:
         async with self._lock:
             with trio.CancelScope() as self._applying:
+                self.check_source(source)
+                if self.desired is None:
+                    await sweep(self.folder)
                 changes = self.changes(config)
                 new = keep_addresses(self.desired, config)
                 await self._require(new, changes)
                 await self._carry_out(new, source, changes)
                 return changes
         raise VkdError(f"the cluster {self.name} was taken down meanwhile")
+
+    def check_source(self, source: str | None) -> None:
+        """Raise `ConfigError` if the cluster is that of another file than `source`; a file that moved is the same."""
+        ours = self.source if self.desired is not None else None
+        if source is None or ours is None or ours == source or not Path(ours).exists():
+            return
+        if not Path(source).exists() or not Path(source).samefile(ours):
+            raise ConfigError(
+                f"a cluster {self.name!r} runs already, from {ours}",
+                hint=f"give one of them another name (`name = ...` in {source}), or end that one: vkd down {self.name}",
+            )
 
     def changes(self, config: Config) -> Changes:
         """Return what `apply` would change."""
@@ -113,7 +141,8 @@ class Cluster:
                     nursery.start_soon(self._remove_network, name)
             await self._records.forget(self.name)
             shutil.rmtree(self.folder, ignore_errors=True)
-            self.desired = None
+            # What comes after is a new cluster: these keys are no longer in the store.
+            self.desired = self.source = self._keys = None
 
     def guest(self, name: str) -> Guest:
         """Return a guest. Raises `NotFoundError`."""

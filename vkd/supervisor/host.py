@@ -113,8 +113,8 @@ class LocalHost:
             done = await trio.run_process(
                 [*ssh_argv(target), f"{become}poweroff"],
                 stdin=subprocess.DEVNULL,
-                capture_stdout=True,
-                capture_stderr=True,
+                stdout=subprocess.DEVNULL,  # the guest's, and without a bound
+                stderr=subprocess.DEVNULL,
                 check=False,
                 start_new_session=True,
             )

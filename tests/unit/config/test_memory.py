@@ -25,7 +25,9 @@ def test_guests_larger_than_the_host_in_sum() -> None:
     with pytest.raises(ConfigError, match=r"demo\.toml:2: defaults\.memory: .* 256 MiB in sum.*overcommit"):
         parse(TWO).check_host(200 * MIB)
     parse("overcommit = true\n" + TWO).check_host(200 * MIB)
-    parse(TWO).check_host(200 * MIB, running={"a"})
+    parse(TWO).check_host(200 * MIB, running={"a": 128 * MIB})
+    with pytest.raises(ConfigError, match="asks for 896 MiB more than the 128 MiB it has"):
+        parse("[guests.a]\nmemory='1G'").check_host(200 * MIB, running={"a": 128 * MIB})
     parse(TWO).check_host(256 * MIB)
 
 

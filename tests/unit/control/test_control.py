@@ -105,3 +105,19 @@ async def test_the_socket_goes_with_the_server(tmp_path: Path) -> None:
         await nursery.start(serve, path, HANDLERS)
         nursery.cancel_scope.cancel()
     assert not path.exists()
+
+
+async def test_a_value_that_cannot_be_packed_fails_its_operation_alone(tmp_path: Path, nursery: trio.Nursery) -> None:
+    async def bad(_call: Call) -> object:
+        await trio.lowlevel.checkpoint()
+        return {"path": "\udcff", "count": 1 << 70}
+
+    async def good(_call: Call) -> object:
+        await trio.lowlevel.checkpoint()
+        return 1
+
+    path = tmp_path / "s"
+    await nursery.start(serve, path, {"bad": bad, "good": good})
+    with pytest.raises(ControlError, match="bad: "):
+        await call(path, "bad")
+    assert await call(path, "good") == 1
