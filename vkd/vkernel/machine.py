@@ -78,11 +78,10 @@ class Runner:
 
     def start(self) -> None:
         """Build the first machine, which may raise `OSError` or `ValueError`, and set it going."""
-        machine = self._begin()
-        if machine is None:
-            self._done(ExitRecord(kind="stopped", reason="stopped before it began", boots=0))
+        if self._begin():
+            threading.Thread(target=self._run, name="machine", daemon=True).start()
         else:
-            threading.Thread(target=self._run, args=(machine,), name="machine", daemon=True).start()
+            self._done(ExitRecord(kind="stopped", reason="stopped before it began", boots=0))
 
     def stop(self) -> None:
         """End the guest for good."""
@@ -108,20 +107,21 @@ class Runner:
         with self._lock:
             return {} if self._machine is None else self._machine.stats()
 
-    def _begin(self) -> Native | None:
+    def _begin(self) -> bool:
+        """Build a machine and set it going; return whether that was still wished."""
         machine = self._make(self._spec)
         with self._lock:
             if self._stopping:
-                return None
+                return False
             self._machine = machine
             self._resetting = False
             self.boots += 1
             machine.start()
-        return machine
+        return True
 
-    def _run(self, machine: Native) -> None:
+    def _run(self) -> None:
         try:
-            record = self._through_reboots(machine)
+            record = self._through_reboots()
         except Exception as error:
             record = ExitRecord(kind="fault", reason=f"{type(error).__name__}: {error}")
         except BaseException as error:
@@ -130,30 +130,31 @@ class Runner:
         record.ended = time.time()
         self._done(record)
 
-    def _through_reboots(self, machine: Native) -> ExitRecord:
+    def _through_reboots(self) -> ExitRecord:
         quick = 0
         while True:
             began = time.monotonic()
-            kind, code, text = self._one_boot(machine)
+            kind, code, text = self._one_boot()
             with self._lock:
                 if self._stopping and kind in {"stopped", "reboot"}:
                     return ExitRecord(kind="stopped", reason="stopped")
                 again = kind == "reboot" or (kind == "stopped" and self._resetting)
-                # The old machine's memory goes before the new one's comes.
+                # The last reference: the old machine's memory and its connections to switches go before the new one's
+                # come. A port of a switch takes one connection at a time.
                 self._machine = None
-            del machine
             if not again:
                 return _record(kind, code, text)
             quick = quick + 1 if time.monotonic() - began < QUICK_BOOT else 0
             if quick >= QUICK_BOOTS:
                 return ExitRecord(kind="failure", reason=f"the guest reboots in a loop ({quick} times at once)")
-            following = self._begin()
-            if following is None:
+            if not self._begin():
                 return ExitRecord(kind="stopped", reason="stopped")
-            machine = following
             self._say(b"\r\nvkd: boot %d\r\n" % self.boots)
 
-    def _one_boot(self, machine: Native) -> tuple[str, int, str]:
+    def _one_boot(self) -> tuple[str, int, str]:
+        machine = self._machine
+        if machine is None:
+            raise RuntimeError("a boot without a machine")
         over = threading.Event()
         reader = threading.Thread(target=self._read_console, args=(machine, over), name="console", daemon=True)
         reader.start()
