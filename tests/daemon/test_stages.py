@@ -119,3 +119,12 @@ def test_tail() -> None:
     assert tail(data, 3) == ["line 97", "line 98", "line 99"]
     assert tail(b"\x1b[1mbold\x1b[0m\tx\r\r\n\n") == ["bold    x"]
     assert tail(b"") == []
+
+
+def test_the_tail_of_a_panic_ends_before_the_next_boot() -> None:
+    said = (
+        b"old\r\n[    1.5] Kernel panic - not syncing: why\r\ntrace\r\n\r\nvkd: boot 2\r\n[    0.0] Linux version 6\r\n"
+    )
+    assert tail(said) == ["old", "[    1.5] Kernel panic - not syncing: why", "trace"]
+    assert tail(said + b"[    0.9] Kernel panic - not syncing: again\n", 1)[0].endswith("again")
+    assert tail(b"vkd: boot 2\nfine\n") == ["vkd: boot 2", "fine"]

@@ -130,7 +130,14 @@ def _text(data: bytes) -> str:
 
 
 def tail(data: bytes, lines: int = 30) -> list[str]:
-    """Return the last `lines` lines of console bytes as printable text, escape sequences removed."""
-    clean = _ESCAPES.sub(b"", data).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    texts = [_text(line[:MAX_LINE].replace(b"\t", b"    ")) for line in clean.split(b"\n")]
+    """Return the last `lines` lines of console bytes as printable text, escape sequences removed.
+
+    A kernel that panics may reboot before its process is ended: the words of that next boot are left out.
+    """
+    clean = _ESCAPES.sub(b"", data).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    panics = [at for at, line in enumerate(clean) if _PANIC.search(line)]
+    if panics:
+        boots = [at for at, line in enumerate(clean) if at > panics[-1] and _BOOT.search(line)]
+        clean = clean[: boots[0]] if boots else clean
+    texts = [_text(line[:MAX_LINE].replace(b"\t", b"    ")) for line in clean]
     return [text for text in texts if text.strip()][-lines:]
