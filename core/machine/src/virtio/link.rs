@@ -18,6 +18,8 @@ pub const PACKET: usize = 12 + 18 + 65_536;
 
 const FIRST_RETRY: Duration = Duration::from_millis(20);
 const LAST_RETRY: Duration = Duration::from_secs(1);
+/// A connection that lived shorter than this came to nothing: the port has another peer, or ends what connects.
+const SETTLED: Duration = Duration::from_secs(1);
 /// Room for several of the largest frames; the host grants what its limits allow.
 const BUFFER: libc::c_int = 4 << 20;
 
@@ -27,6 +29,7 @@ pub struct Link {
     socket: Option<OwnedFd>,
     retry: Duration,
     next: Instant,
+    since: Instant,
 }
 
 impl Link {
@@ -36,7 +39,8 @@ impl Link {
     /// When `path` is too long for a socket address.
     pub fn new(path: &Path) -> io::Result<Self> {
         address(path)?;
-        Ok(Self { path: path.to_owned(), socket: None, retry: FIRST_RETRY, next: Instant::now() })
+        let now = Instant::now();
+        Ok(Self { path: path.to_owned(), socket: None, retry: FIRST_RETRY, next: now, since: now })
     }
 
     /// The socket, while connected.
@@ -57,12 +61,9 @@ impl Link {
             match open(&self.path) {
                 Ok(socket) => {
                     self.socket = Some(socket);
-                    self.retry = FIRST_RETRY;
+                    self.since = now;
                 }
-                Err(_) => {
-                    self.next = now + self.retry;
-                    self.retry = (self.retry * 2).min(LAST_RETRY);
-                }
+                Err(_) => self.postpone(now),
             }
         }
     }
@@ -137,6 +138,17 @@ impl Link {
         Ok(packets)
     }
 
+    /// Take the link down if the peer has closed. Whoever leaves packets waiting has to ask: the end lies behind them.
+    pub fn check(&mut self) {
+        let Some(fd) = self.fd() else { return };
+        let mut source = libc::pollfd { fd, events: 0, revents: 0 };
+        // SAFETY: one valid entry.
+        let ended = unsafe { libc::poll(&mut source, 1, 0) } > 0;
+        if ended {
+            self.close();
+        }
+    }
+
     fn checked(&mut self, result: libc::c_int) -> io::Result<usize> {
         usize::try_from(result).map_err(|_| {
             let error = io::Error::last_os_error();
@@ -153,7 +165,16 @@ impl Link {
 
     fn close(&mut self) {
         self.socket = None;
-        self.next = Instant::now() + self.retry;
+        let now = Instant::now();
+        if now.duration_since(self.since) >= SETTLED {
+            self.retry = FIRST_RETRY;
+        }
+        self.postpone(now);
+    }
+
+    fn postpone(&mut self, now: Instant) {
+        self.next = now + self.retry;
+        self.retry = (self.retry * 2).min(LAST_RETRY);
     }
 }
 

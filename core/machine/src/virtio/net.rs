@@ -309,9 +309,9 @@ impl Net {
         self.inbox.count > 0
     }
 
-    /// What to poll the link for.
+    /// What to poll the link for; its end is always noticed.
     fn wait(&self, events: i16) -> Wait {
-        Wait { source: self.link.fd().filter(|_| events != 0).map(|fd| (fd, events)), timeout: None }
+        Wait { source: self.link.fd().map(|fd| (fd, events)), timeout: None }
     }
 }
 
@@ -349,6 +349,9 @@ impl Backend for Net {
             self.counters.dropped_driver_down.fetch_add(self.inbox.count as u64, Relaxed);
             self.inbox.count = 0;
             more = true;
+        }
+        if starved {
+            self.link.check();
         }
         self.follow_link();
         if more {

@@ -285,3 +285,38 @@ proptest! {
         prop_assert!(used() <= 8);
     }
 }
+
+/// A port that has another peer accepts and closes. The guest must not see its link flap many times a second for ever.
+#[test]
+fn a_port_that_ends_each_connection_is_tried_ever_more_seldom() {
+    let port = Port::at(path());
+    // SAFETY: no pointers; a listener that does not block.
+    assert_eq!(unsafe { libc::fcntl(port.listener.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) }, 0);
+    let (driver, _) = driver(&port.path);
+    let mut accepted = 0;
+    let end = Instant::now() + std::time::Duration::from_millis(1500);
+    while Instant::now() < end {
+        // SAFETY: no pointers.
+        let fd = unsafe { libc::accept(port.listener.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut()) };
+        if fd >= 0 {
+            // SAFETY: just made, owned by nobody else.
+            drop(unsafe { OwnedFd::from_raw_fd(fd) });
+            accepted += 1;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    drop(driver);
+    // 20 ms, doubled each time: seven attempts by 1.26 s, and the one at once.
+    assert!((2..=8).contains(&accepted), "{accepted} connections");
+}
+
+#[test]
+fn a_guest_without_buffers_sees_that_the_switch_is_gone() {
+    let (driver, counters, switch) = connected(VERSION_1);
+    send(&switch, &packet(60));
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert!(link_up(&driver));
+    drop(switch);
+    wait("the link's end", || !link_up(&driver));
+    assert!(!counters.connected.load(Relaxed));
+}
