@@ -203,6 +203,16 @@ fn a_port_has_one_living_peer_and_outlives_it() {
 }
 
 #[test]
+fn only_a_socket_is_replaced() {
+    let path = std::env::temp_dir().join(format!("switch-file-{}", std::process::id()));
+    std::fs::write(&path, "precious").unwrap();
+    let error = GuestLink::listen(&path).map(|_| ()).unwrap_err();
+    let kept = std::fs::read(&path).unwrap_or_default();
+    let _ = std::fs::remove_file(&path);
+    assert_eq!((error.kind(), &kept[..]), (io::ErrorKind::AlreadyExists, &b"precious"[..]));
+}
+
+#[test]
 fn ports_come_and_go_while_frames_flow() {
     let lab = Lab::new("hotplug", &["a", "b"]);
     let (a, b) = (lab.connect("a"), lab.connect("b"));

@@ -18,7 +18,7 @@ use rustix::net::{
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 4] = *b"VETH";
@@ -52,9 +52,12 @@ impl GuestLink {
         let address = SocketAddrUnix::new(path)?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        match fs::symlink_metadata(path) {
+            Ok(old) if old.file_type().is_socket() => fs::remove_file(path)?,
+            // Not ours to remove.
+            Ok(_) => return Err(io::Error::from_raw_os_error(libc::EEXIST)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
         bind(&listener, &address)?;
         // Nobody can connect before listen(2), so the mode is never wider than this.

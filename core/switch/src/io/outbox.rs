@@ -24,6 +24,8 @@ pub(super) struct Tally {
     pub(super) bytes: u64,
     pub(super) queue_full: u64,
     pub(super) failed: u64,
+    /// Not sent, for the peer is gone.
+    pub(super) lost: u64,
     /// The peer is gone.
     pub(super) gone: bool,
 }
@@ -66,9 +68,11 @@ impl Outbox {
                 };
             }
             let views = &views[..chunk.len()];
-            let sent = if self.queue.is_empty() { send(link, views, &mut tally) } else { 0 };
+            let sent = if self.queue.is_empty() && !tally.gone { send(link, views, &mut tally) } else { 0 };
             for packet in &views[sent..] {
-                if !tally.gone && !self.queue.push(packet) {
+                if tally.gone {
+                    tally.lost += 1;
+                } else if !self.queue.push(packet) {
                     tally.queue_full += 1;
                 }
             }
@@ -121,4 +125,53 @@ fn send(link: &mut dyn Link, packets: &[&[u8]], tally: &mut Tally) -> usize {
         }
     }
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::Descriptors;
+    use crate::port::Capabilities;
+
+    /// A peer that takes this many packets and is gone.
+    struct Mortal(usize);
+
+    impl Link for Mortal {
+        fn kind(&self) -> &'static str {
+            "mortal"
+        }
+
+        fn descriptors(&self) -> Descriptors<'_> {
+            Descriptors::default()
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::NONE
+        }
+
+        fn receive(&mut self, _: &mut Batch) -> io::Result<bool> {
+            Ok(false)
+        }
+
+        fn send(&mut self, packets: &[&[u8]]) -> io::Result<usize> {
+            let taken = packets.len().min(std::mem::take(&mut self.0));
+            if taken == 0 {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            Ok(taken)
+        }
+
+        fn hang_up(&mut self) {}
+    }
+
+    #[test]
+    fn every_frame_to_a_peer_that_goes_is_accounted_for() {
+        let mut outbox = Outbox::new();
+        let arena = [0; 20 * 100];
+        for at in 0..100 {
+            outbox.add(Packet::Arena(20 * at..20 * (at + 1)));
+        }
+        let tally = outbox.flush(&mut Mortal(7), &Batch::new(), &arena);
+        assert_eq!((tally.frames, tally.lost, tally.gone), (7, 93, true));
+    }
 }

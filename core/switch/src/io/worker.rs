@@ -290,6 +290,7 @@ impl Worker {
         self.switch.sent(id, tally.frames, tally.bytes);
         self.switch.dropped(id, DropReason::QueueFull, tally.queue_full);
         self.switch.dropped(id, DropReason::SendFailed, tally.failed);
+        self.switch.dropped(id, DropReason::NoCarrier, tally.lost);
         if tally.gone {
             self.hang_up(id);
         } else {
