@@ -230,16 +230,26 @@ impl Switch {
     }
 
     /// A descriptor that is readable while frames wait for [`Switch::take`]. It lives as long as the switch.
-    fn punt_fd(&self) -> PyResult<i32> {
-        let datapath = self.lock();
-        let datapath = datapath.as_ref().ok_or_else(|| PyRuntimeError::new_err("the switch is closed"))?;
-        Ok(datapath.punts().as_fd().as_raw_fd())
+    fn punt_fd(&self, py: Python<'_>) -> PyResult<i32> {
+        let fd = py.detach(|| self.lock().as_ref().map(|datapath| datapath.punts().as_fd().as_raw_fd()));
+        fd.ok_or_else(|| PyRuntimeError::new_err("the switch is closed"))
     }
 
     /// The frames that wait for the control plane: port, reason, frame.
     fn take<'py>(&self, py: Python<'py>) -> Vec<(String, &'static str, Bound<'py, PyBytes>)> {
-        let punts = self.lock().as_ref().map(|datapath| datapath.punts().take()).unwrap_or_default();
+        let punts = py.detach(|| self.lock().as_ref().map(|datapath| datapath.punts().take())).unwrap_or_default();
         punts.into_iter().map(|punt| (punt.port, punt.reason, PyBytes::new(py, &punt.frame))).collect()
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        let gateway = self.gateway.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let datapath = self.datapath.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if gateway.is_some() || datapath.is_some() {
+            // Joins threads: not under the GIL.
+            Python::attach(|py| py.detach(|| drop((gateway, datapath))));
+        }
     }
 }
 
