@@ -365,7 +365,9 @@ async def test_a_switch_that_cannot_come_up_is_said(autojump_clock: MockClock, m
 
         def ends_at_once(folder: Path) -> Any:
             process = right(folder)
-            (folder / "vether.log").write_text("vether: cannot forward tcp 0.0.0.0:80: Address already in use\n")
+            (folder / "vether.log").write_text(
+                "vether: cannot forward tcp 0.0.0.0:80: Address already in use\n  take another\n"
+            )
             process.end(None, 1)
             return process
 

@@ -308,6 +308,18 @@ def test_a_missing_kernel_is_said_and_nothing_started(service: Service) -> None:
     assert service.rows() == {}
 
 
+def test_a_folder_that_cannot_be_made_is_named(service: Service) -> None:
+    config = service.config("a")
+    runtime_dir().mkdir(mode=0o700, parents=True, exist_ok=True)
+    (runtime_dir() / config.name).touch()
+    with pytest.raises(ControlError, match=f"up: .*{config.name}.*: (Not a directory|File exists)") as caught:
+        service.up(config)
+    assert caught.value.code == "failed"
+    (runtime_dir() / config.name).unlink()
+    service.up(config)
+    assert service.rows()["a"]["state"] == "ready"
+
+
 def test_a_second_daemon_refuses_and_names_the_first(service: Service) -> None:
     service.up(service.config("a"))
     pid = service.call("ping")["pid"]

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from vether.control.client import Client
 from vether.errors import NotRunningError, SpecError
@@ -62,13 +60,12 @@ def _stats_rows(stats: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    table = Table(box=None, pad_edge=False)
+    # One line for each row, however wide: programs cut lines into words, and terminals fold them.
     columns = list(rows[0]) if rows else ["(none)"]
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(_text(row[column]) for column in columns))
-    Console().print(table)
+    lines = [columns, *([_text(row[column]) for column in columns] for row in rows)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _text(value: object) -> str:
@@ -76,4 +73,4 @@ def _text(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    return f"{value:.1f}" if isinstance(value, float) else str(value) or "-"

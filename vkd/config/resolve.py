@@ -42,6 +42,10 @@ def resolve(
     return Cluster(name=name, mirror=clean.get("mirror"), networks=networks, guests=guests), merged
 
 
+#: The host address of a forward that listens at all of them.
+_EVERY = "0.0.0.0"  # noqa: S104 - compared with, not bound to
+
+
 def _host_name(stem: str) -> str:
     name = "".join(char if char.isascii() and char.isalnum() else "-" for char in stem.lower())[:63].strip("-")
     return name or _NAME_WITHOUT_FILE_NAME
@@ -85,15 +89,18 @@ def _check_macs(guests: dict[str, Guest], merged: dict[str, Merged], problems: P
 
 
 def _check_forwards(guests: dict[str, Guest], merged: dict[str, Merged], problems: Problems) -> None:
-    owners: dict[tuple[str, str, int], str] = {}
+    owners: dict[tuple[str, int], list[tuple[str, str]]] = {}
     for name, guest in guests.items():
         for at, forward in enumerate(guest.forwards):
-            key = (forward.protocol, forward.host_address, forward.host_port)
-            if key in owners:
-                where = merged[name].origin("forwards", at)
-                port = f"{forward.host_address}:{forward.host_port}/{forward.protocol}"
-                problems.add(where, f"{port} leads to guest {owners[key]!r} already")
-            owners.setdefault(key, name)
+            taken = owners.setdefault((forward.protocol, forward.host_port), [])
+            for address, owner in taken:
+                # A port of all addresses is a port of each.
+                if address == forward.host_address or _EVERY in {address, forward.host_address}:
+                    where = merged[name].origin("forwards", at)
+                    port = f"{address}:{forward.host_port}/{forward.protocol}"
+                    problems.add(where, f"{port} leads to guest {owner!r} already")
+                    break
+            taken.append((forward.host_address, name))
 
 
 def _cards(guests: dict[str, Guest]) -> Iterator[tuple[str, int, Nic]]:

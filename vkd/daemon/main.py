@@ -56,8 +56,9 @@ def run(*, on_demand: bool = False, ready: Callable[[], None] = lambda: None) ->
     except OSError as error:
         if serving:
             raise
+        place = f"{error.filename}: " if error.filename else ""
         raise HostLacksError(
-            f"the vkd daemon cannot start: {error.filename or runtime}: {error.strerror}",
+            f"the vkd daemon cannot start: {place}{error.strerror}",
             hint=f"look at the rights of {runtime} and {state}, and at the room on their disks",
         ) from error
 

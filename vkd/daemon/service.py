@@ -1,5 +1,6 @@
 """The daemon's operations, as :mod:`vkd.api` describes them."""
 
+import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -20,6 +21,8 @@ from vkd.errors import ConfigError, TimeoutExpired, VkdError
 from vkd.supervisor.guest import Guest
 from vkd.supervisor.lifecycle import State
 from vkd.supervisor.rows import inspection, row
+
+log = logging.getLogger(__name__)
 
 #: `ps` waits so long for vkernels to give their counters, seconds.
 _FRESH = 0.15
@@ -71,6 +74,13 @@ class Service:
                 return await operation(call)
             except VkdError as error:
                 raise to_control(error) from error
+            except trio.BrokenResourceError:
+                raise  # the client is gone
+            except OSError as error:
+                log.exception("operation %s failed", call.op)
+                place = f"{error.filename}: " if error.filename else ""
+                hint = "look at the room on the disk, and at the rights of the folder"
+                raise to_control(VkdError(f"{call.op}: {place}{error.strerror or error}", hint=hint)) from error
             finally:
                 self.busy -= 1
                 self.last = trio.current_time()

@@ -203,7 +203,9 @@ class Network:
             lines = (self.folder / LOG).read_text(errors="replace").strip().splitlines() if status > 0 else []
         except OSError:
             return ""
-        return f" ({lines[-1][:200]})" if lines else ""
+        # A hint, indented, may follow what went wrong.
+        said = next((line for line in reversed(lines) if not line.startswith(" ")), "")
+        return f" ({said[:200]})" if said else ""
 
     def _find(self) -> Process | None:
         return self._host.adopt(self.folder, self._known)

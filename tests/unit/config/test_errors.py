@@ -52,6 +52,11 @@ TWO = "[networks.lan]\n[networks.dmz]\n[guests.a]\n"
         ("[guests.a.restart]\npolicy = 'never'", 2, ["guests.a.restart.policy", '"on-failure"']),
         ("[guests.a]\nboot_stall = '2 days'", 2, ["'2 days'", '"90s"']),
         ("[guests.a]\nforwards = ['80']", 2, ["forwards[0]", "8080:80"]),
+        (
+            "[guests.a]\nforwards = ['127.0.0.1:80:80']\n[guests.b]\nforwards = ['0.0.0.0:80:81']",
+            4,
+            ["127.0.0.1:80/tcp leads to guest 'a' already"],
+        ),
         ("[guests.a]\nforwards = ['80:80']\n[guests.b]\nforwards = ['80:81']", 4, ["leads to guest 'a' already"]),
         ("[guests.a]\nnetworks = []\nforwards = ['80:80']", 3, ["need a network with a gateway"]),
         ("[guests.a]\nnetworks = []\nwait_for = 'ssh'", 3, ["ssh needs a network with a gateway"]),
