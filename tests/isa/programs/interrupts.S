@@ -117,6 +117,16 @@ PROGRAM
     li a5, 0
     ecall
     EXPECT(a5, 100)
+    // A deadline that the handler has moved is not taken again on return, no jump lying between.
+    la a0, once
+    csrw mtvec, a0
+    li a5, 0
+    sd zero, 0(s1)
+    csrsi mstatus, MSTATUS_MIE
+1:  beqz a5, 1b
+    nop
+    csrci mstatus, MSTATUS_MIE
+    EXPECT(a5, 1)
     // The same for S-mode, by its software interrupt.
     li a0, 2
     csrw mideleg, a0
@@ -138,6 +148,13 @@ in_s:
 done:
     EXPECT(s8, CAUSE_ECALL_S)
     PASS
+
+    .balign 4
+once:
+    addi a5, a5, 1
+    li a0, -1
+    sd a0, 0(s1)
+    mret
 
     // Each vector says which it is in a5. a6 tells which mode returns.
     .balign 256

@@ -91,28 +91,25 @@ impl Hart {
             let slot = slot(self.pc);
             match flow {
                 Flow::Next => return true,
-                Flow::Jump | Flow::PageEnd => return false,
-                Flow::Trap => {
-                    self.take_raised(page.word(slot));
-                    return false;
+                Flow::Jump => return false,
+                Flow::PageEnd => {}
+                Flow::Trap => self.take_raised(page.word(slot)),
+                Flow::System => self.step(&page.ops[slot], page.word(slot)),
+                Flow::Decode => {
+                    page.decode(slot);
+                    continue;
                 }
-                Flow::System => {
-                    self.step(&page.ops[slot], page.word(slot));
-                    if self.recheck {
-                        self.accept_interrupt();
-                    }
-                    if self.retired >= limit || wires.attention() {
-                        return true;
-                    }
-                    if self.refetch || self.pc & !0xfff != base {
-                        return false;
-                    }
-                }
-                Flow::Decode => page.decode(slot),
-                Flow::Crossing => {
-                    self.cross(page.half(slot));
-                    return false;
-                }
+                Flow::Crossing => self.cross(page.half(slot)),
+            }
+            // Whoever attends looks at interrupts as well, and after timers that have moved: not before it.
+            if self.retired >= limit || wires.attention() {
+                return true;
+            }
+            if self.recheck {
+                self.accept_interrupt();
+            }
+            if self.refetch || self.pc & !0xfff != base {
+                return false;
             }
         }
     }
@@ -171,9 +168,6 @@ impl Hart {
             Ok(high) => {
                 let word = u32::from(high) << 16 | u32::from(low);
                 self.step(&decode(word), word);
-                if self.recheck {
-                    self.accept_interrupt();
-                }
             }
             Err(exception) => self.take_exception(self.pc, exception),
         }
