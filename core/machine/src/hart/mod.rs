@@ -137,6 +137,7 @@ impl Hart {
         };
         if hart.platform.builtin_sbi {
             hart.csr.delegate_all();
+            hart.pmp.open();
             hart.privilege = Privilege::Supervisor;
         }
         hart.update_views();
@@ -149,7 +150,8 @@ impl Hart {
         self.wires.mailbox.set_started();
     }
 
-    /// What [`Hart::reset_to`] and HSM's start have in common.
+    /// What [`Hart::reset_to`] and HSM's start and resumption have in common. What was remembered of memory is not relied
+    /// upon: it may have changed while the hart was not there.
     pub(crate) fn enter(&mut self, pc: u64, a0: u64, a1: u64, privilege: Privilege) {
         self.pc = pc;
         self.x[10] = a0;
@@ -157,6 +159,8 @@ impl Hart {
         self.privilege = privilege;
         self.csr.quiesce();
         self.reservation = None;
+        self.tlb.flush(None, None);
+        self.synchronize_code();
         self.update_views();
         self.recheck = true;
     }

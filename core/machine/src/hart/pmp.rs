@@ -31,20 +31,24 @@ pub(super) struct Pmp {
     address: [u64; ENTRIES],
     /// The entries that are on, by priority.
     rules: Vec<Rule>,
-    /// Whether any entry was ever programmed: before that nothing is denied, for the built-in firmware programs none.
-    used: bool,
 }
 
 impl Pmp {
-    /// All entries off.
+    /// All entries off: lower modes have no memory.
     pub fn new() -> Self {
-        Self { config: [0; ENTRIES], address: [0; ENTRIES], rules: Vec::new(), used: false }
+        Self { config: [0; ENTRIES], address: [0; ENTRIES], rules: Vec::new() }
+    }
+
+    /// Everything allowed by the first entry, as firmware sets it up.
+    pub fn open(&mut self) {
+        self.write_address(0, ADDRESS);
+        let _ = self.write_config(0, u64::from(NAPOT | 7));
     }
 
     /// `pmpcfgN`; odd ones do not exist in RV64.
     pub fn read_config(&self, n: u16) -> Option<u64> {
         let first = Self::config_index(n)?;
-        let bytes = self.config.get(first..first + 8)?;
+        let bytes = self.config.get(first..first + 8).unwrap_or(&[0; 8]);
         Some(bytes.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)))
     }
 
@@ -93,7 +97,6 @@ impl Pmp {
     }
 
     fn rebuild(&mut self) {
-        self.used = true;
         self.rules.clear();
         for n in 0..ENTRIES {
             let (config, address) = (self.config[n], self.address[n]);
@@ -115,9 +118,6 @@ impl Pmp {
 
     /// Whether `privilege` may have `access` to the granule of `pa`.
     pub fn allows(&self, pa: u64, access: Access, privilege: Privilege) -> bool {
-        if !self.used {
-            return true;
-        }
         let granule = pa >> 12;
         let Some(rule) = self.rules.iter().find(|r| (r.first..=r.last).contains(&granule)) else {
             return privilege == Privilege::Machine;

@@ -56,6 +56,16 @@ fn faults_tell_kind_and_address() {
 }
 
 #[test]
+fn without_a_pmp_entry_only_machine_mode_has_memory() {
+    for privilege in [Privilege::Supervisor, Privilege::User] {
+        let mut hart = ready(&[NOP], privilege);
+        hart.pmp = super::super::pmp::Pmp::new();
+        let hart = finish(hart);
+        assert_eq!((hart.csr.mcause, hart.csr.mtval), (1, CODE));
+    }
+}
+
+#[test]
 fn devices_take_aligned_accesses_only() {
     let hart = ready(&[ld(A0, A1, 0), ld(A2, A1, 1)], Privilege::Machine).with(A1, FINISHER.base);
     let hart = finish(hart);

@@ -153,6 +153,7 @@ pub(crate) fn ready(words: &[u32], privilege: Privilege) -> Hart {
     write(&platform, CODE + 4 * words.len() as u64, &STOP);
     let mut hart = Hart::new(platform, 0);
     hart.reset_to(CODE, 0, 0, privilege);
+    hart.pmp.open();
     hart.csr.mtvec = HANDLER;
     hart.x[T6 as usize] = FINISHER.base;
     hart

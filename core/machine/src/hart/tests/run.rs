@@ -1,5 +1,6 @@
 //! The run loop: page ends, jumps, eviction of decoded pages.
 
+use super::super::code::CodeCache;
 use super::*;
 
 #[test]
@@ -74,4 +75,43 @@ fn jump(offset: u32) -> u32 {
         | (offset >> 11 & 1) << 20
         | (offset >> 12 & 0xff) << 12
         | 0x6f
+}
+
+/// Retired instructions after one turn of the run loop over RAM full of `page`, repeated.
+fn turn(page: &[u8]) -> u64 {
+    let (platform, _) = board(1, true);
+    platform.ram.write(CODE, &page.repeat((RAM_SIZE / 4096) as usize)).unwrap();
+    let mut hart = Hart::new(Arc::clone(&platform), 0);
+    hart.reset_to(CODE, 0, 0, Privilege::Supervisor);
+    hart.end_rest();
+    assert!(hart.attend());
+    let wires = Arc::clone(&hart.wires);
+    hart.execute(&mut CodeCache::new(&platform.ram, 1), &wires);
+    hart.retired
+}
+
+#[test]
+fn code_that_never_jumps_still_looks_up() {
+    // c.nop all over, or a nop in the first place so that another lies across the end of each page.
+    let straight = [1u8, 0].repeat(2048);
+    let mut crossing = [1u8, 0].repeat(2047);
+    crossing.extend([0x13, 0]);
+    crossing[..2].copy_from_slice(&[0, 0]);
+    for page in [straight, crossing] {
+        let retired = turn(&page);
+        assert!(retired < 3 * 4096, "{retired}");
+    }
+}
+
+#[test]
+fn a_hart_that_starts_anew_sees_memory_as_it_is() {
+    let mut hart = ready(&[addi(A0, ZERO, 1), 0x0000_006f], Privilege::Machine);
+    let wires = Arc::clone(&hart.wires);
+    let mut cache = CodeCache::new(&hart.platform.ram, 1);
+    hart.execute(&mut cache, &wires);
+    assert_eq!(hart.reg(A0), 1);
+    write(&hart.platform, CODE, &[addi(A0, ZERO, 2)]);
+    hart.enter(CODE, 0, 0, Privilege::Machine);
+    hart.execute(&mut cache, &wires);
+    assert_eq!(hart.reg(A0), 2);
 }
