@@ -83,6 +83,7 @@ impl Hart {
                 return false;
             }
             if let Some(start) = self.wires.mailbox.take_start() {
+                (self.csr.mie, self.csr.mip) = (0, 0);
                 self.enter(start.pc, self.id as u64, start.opaque, Privilege::Supervisor);
                 break;
             }
@@ -101,7 +102,7 @@ impl Hart {
         }
     }
 
-    /// HSM suspend: sleep until an interrupt is pending, then go on, or `resume` elsewhere.
+    /// HSM suspend: sleep until an interrupt is pending, then go on, or `resume` elsewhere; the interrupt stays pending.
     pub(crate) fn suspend(&mut self, resume: Option<Start>) {
         self.wires.mailbox.set_state(state::SUSPENDED);
         self.sleep();

@@ -39,7 +39,8 @@ fn start(hart: &mut Hart, [id, pc, opaque, ..]: [u64; 6]) -> Reply {
 }
 
 fn suspend(hart: &mut Hart, [kind, pc, opaque, ..]: [u64; 6]) -> Reply {
-    let resume = match kind {
+    // A uint32_t, which callers may sign-extend.
+    let resume = match kind & 0xffff_ffff {
         0 => None,
         NON_RETENTIVE => Some(Start { pc, opaque }),
         _ => return Err(Error::InvalidParameter),

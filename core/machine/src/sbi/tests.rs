@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::hart::mailbox::state;
-use crate::hart::tests::{addi, board, peek, sd, write, A0, A1, A2, A3, A6, A7, CODE, DATA, ECALL, STOP, WFI, ZERO};
+use crate::hart::tests::{
+    addi, board, csrrs, csrrw, peek, sd, write, A0, A1, A2, A3, A6, A7, CODE, DATA, ECALL, STOP, WFI, ZERO,
+};
 use crate::hart::Privilege;
 use crate::layout::FINISHER;
 use crate::platform::Platform;
@@ -115,6 +117,23 @@ fn bad_starts_are_refused() {
     assert_eq!(reply(0x48_534d, 2, &[1]), (0, 1));
     assert_eq!(reply(0x48_534d, 2, &[0]), (0, 0));
     assert_eq!(reply(0x48_534d, 2, &[2]), (-3, 0));
+}
+
+#[test]
+fn a_hart_that_wakes_from_a_suspend_still_has_the_interrupt_that_woke_it() {
+    const SIE: u16 = 0x104;
+    const SIP: u16 = 0x144;
+    // The type is a uint32_t, which callers may sign-extend.
+    for kind in [0x8000_0000, 0xffff_ffff_8000_0000] {
+        let (platform, _) = board(1, true);
+        let resume = CODE + 0x1000;
+        let mut hart = caller(&platform, 0, 0x48_534d, 3, &[kind, resume, 7]).with(8, 2);
+        write(&platform, CODE, &[csrrw(ZERO, SIE, 8), csrrw(ZERO, SIP, 8), ECALL, STOP[0], STOP[1]]);
+        write(&platform, resume, &[csrrs(A2, SIP, ZERO), csrrs(A3, SIE, ZERO), STOP[0], STOP[1]]);
+        hart.run();
+        assert_eq!((hart.reg(A0), hart.reg(A1)), (0, 7), "{kind:#x}");
+        assert_eq!((hart.reg(A2), hart.reg(A3)), (2, 2));
+    }
 }
 
 #[test]

@@ -113,11 +113,9 @@ impl Csrs {
         self.menvcfg = envcfg::MACHINE & !envcfg::FIOM;
     }
 
-    /// Translation and interrupts off, as after reset and on entry from the firmware.
+    /// Translation off and interrupts held back, as after reset and on entry from the firmware.
     pub fn quiesce(&mut self) {
         self.satp = 0;
-        self.mie = 0;
-        self.mip = 0;
         self.mstatus &= !(status::SIE | status::MIE | status::MPRV);
     }
 }

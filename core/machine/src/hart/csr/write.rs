@@ -88,6 +88,9 @@ impl Hart {
             }
             n::MENVCFG => {
                 c.menvcfg = environment(c.menvcfg, value, envcfg::MACHINE);
+                if c.menvcfg & envcfg::STCE != 0 {
+                    c.mip &= !STIP;
+                }
                 self.update_timers();
                 self.update_views();
             }

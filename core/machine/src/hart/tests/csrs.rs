@@ -55,6 +55,22 @@ fn stip_belongs_to_stimecmp_once_sstc_is_on() {
 }
 
 #[test]
+fn stip_of_software_does_not_outlive_sstc() {
+    let words = [csrrw(ZERO, n::MIP, A1), csrrw(ZERO, n::MENVCFG, A2), csrrs(A0, n::MIP, ZERO)];
+    let hart = ready(&words, Privilege::Machine).with(A1, 0x20).with(A2, envcfg::STCE);
+    assert_eq!(finish(hart).reg(A0), 0);
+}
+
+#[test]
+fn pmp_entries_that_are_not_there_read_as_zero() {
+    for number in [n::PMPCFG0 + 4, n::PMPCFG15 - 1, n::PMPADDR0 + 16, n::PMPADDR63] {
+        let hart = ready(&[csrrw(ZERO, number, A1), csrrs(A0, number, ZERO)], Privilege::Machine);
+        let hart = finish(hart.with(A1, u64::MAX).with(A0, 1));
+        assert_eq!((hart.csr.mcause, hart.reg(A0)), (0, 0), "{number:#x}");
+    }
+}
+
+#[test]
 fn wires_are_not_latched_by_a_modification_of_mip() {
     let mut hart = ready(&[csrrs(A0, n::MIP, A1), csrrs(A2, n::MIP, ZERO)], Privilege::Machine).with(A1, 2);
     hart.wires.set(crate::irq::interrupt::SEI, true);
