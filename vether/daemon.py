@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ class Daemon:
 
 async def run(spec: Spec, folder: Folder, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
     """Serve `spec` from `folder` until `stop`, SIGTERM or SIGINT. Raises `VetherError`."""
+    _allow_many_files()
     with claim(folder), _log_to(folder.log), trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         network = Network(folder, spec)
         try:
@@ -103,6 +105,12 @@ async def run(spec: Spec, folder: Folder, *, task_status: trio.TaskStatus[None] 
         finally:
             network.close()
         log.info("%s: stopped", spec.name)
+
+
+def _allow_many_files() -> None:
+    """Take all the file descriptors that the system grants: each connection of a guest through the gateway is one."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _stop_on_signal(signals: Any, daemon: Daemon) -> None:

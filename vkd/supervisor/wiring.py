@@ -23,8 +23,11 @@ def network_folder(cluster: Path, name: str) -> Path:
 
 
 def port_name(guest: Guest, number: int) -> str:
-    """Return the name of the switch port of a guest's card: the guest's, with the card's number if it has several."""
-    name = guest.name if len(guest.nics) == 1 else f"{guest.name}.{number}"
+    """Return the name of the switch port of a guest's card: the guest's, with the card's number if it has several.
+
+    A guest's name that is the switch's own port's gets a number, too.
+    """
+    name = guest.name if len(guest.nics) == 1 and guest.name != "gateway" else f"{guest.name}.{number}"
     if len(name) <= _LONGEST:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -157,7 +157,7 @@ fn open(path: &Path) -> Result<(File, u64), Problem> {
 /// Read a program, unpacking gzip; never more than RAM could hold (symbols and debug data of an ELF excepted).
 fn read_program(ram: &GuestRam, path: &Path) -> Result<Vec<u8>, Problem> {
     let (file, length) = open(path)?;
-    let limit = ram.size().saturating_mul(4).max(64 * MIB);
+    let limit = ram.size().saturating_mul(4).clamp(64 * MIB, 2048 * MIB);
     let too_large = |needed| Problem::TooLarge { needed, ram: ram.size() };
     if length > limit {
         return Err(too_large(length));
