@@ -20,14 +20,16 @@
 #define NV 16
 
 #define SET(freg, value) li a0, value; fmv.d.x freg, a0
+// What the destination holds before: no expected result.
+#define STALE(freg) li a3, 0x5a5a; fmv.d.x freg, a3
 #define GOT(freg, want, flags) fmv.x.d a3, freg; EXPECT(a3, want); EXPECT_CSR(fflags, flags)
-#define FF(insn, want, flags, a, b, ...) SET(fa0, a); SET(fa1, b); csrwi fflags, 0; insn fa2, fa0, fa1, ##__VA_ARGS__; GOT(fa2, want, flags)
-#define FFF(insn, want, flags, a, b, c) SET(fa0, a); SET(fa1, b); SET(fa2, c); csrwi fflags, 0; insn fa3, fa0, fa1, fa2; GOT(fa3, want, flags)
-#define F1(insn, want, flags, a, ...) SET(fa0, a); csrwi fflags, 0; insn fa2, fa0, ##__VA_ARGS__; GOT(fa2, want, flags)
+#define FF(insn, want, flags, a, b, ...) SET(fa0, a); SET(fa1, b); STALE(fa2); csrwi fflags, 0; insn fa2, fa0, fa1, ##__VA_ARGS__; GOT(fa2, want, flags)
+#define FFF(insn, want, flags, a, b, c, ...) SET(fa0, a); SET(fa1, b); SET(fa2, c); STALE(fa3); csrwi fflags, 0; insn fa3, fa0, fa1, fa2, ##__VA_ARGS__; GOT(fa3, want, flags)
+#define F1(insn, want, flags, a, ...) SET(fa0, a); STALE(fa2); csrwi fflags, 0; insn fa2, fa0, ##__VA_ARGS__; GOT(fa2, want, flags)
 // A result in an integer register.
-#define XF(insn, want, flags, a, ...) SET(fa0, a); csrwi fflags, 0; insn a3, fa0, ##__VA_ARGS__; EXPECT(a3, want); EXPECT_CSR(fflags, flags)
-#define XFF(insn, want, flags, a, b) SET(fa0, a); SET(fa1, b); csrwi fflags, 0; insn a3, fa0, fa1; EXPECT(a3, want); EXPECT_CSR(fflags, flags)
-#define FX(insn, want, flags, a, ...) li a0, a; csrwi fflags, 0; insn fa2, a0, ##__VA_ARGS__; GOT(fa2, want, flags)
+#define XF(insn, want, flags, a, ...) SET(fa0, a); li a3, 0x5a5a; csrwi fflags, 0; insn a3, fa0, ##__VA_ARGS__; EXPECT(a3, want); EXPECT_CSR(fflags, flags)
+#define XFF(insn, want, flags, a, b) SET(fa0, a); SET(fa1, b); li a3, 0x5a5a; csrwi fflags, 0; insn a3, fa0, fa1; EXPECT(a3, want); EXPECT_CSR(fflags, flags)
+#define FX(insn, want, flags, a, ...) li a0, a; STALE(fa2); csrwi fflags, 0; insn fa2, a0, ##__VA_ARGS__; GOT(fa2, want, flags)
 
 PROGRAM
     csrwi fcsr, 0
@@ -38,6 +40,7 @@ PROGRAM
     FF(fadd.d, 0x3ff199999999999a, NX, ONE, TENTH, rup)
     FF(fadd.d, 0x3ff0000000000001, NX, ONE, 0x3ca0000000000000, rmm)
     FF(fadd.d, ONE, NX, ONE, 0x3ca0000000000000, rne)
+    FF(fsub.d, ONE, 0, THREE, TWO)
     FF(fsub.d, 0, 0, ONE, ONE)
     FF(fsub.d, MZERO, 0, ONE, ONE, rdn)
     FF(fsub.d, QNAN, NV, INF, INF)
@@ -67,6 +70,11 @@ PROGRAM
     FFF(fmadd.d, 0, 0, ONE, ONE, 0xbff0000000000000)
     FFF(fnmadd.d, MZERO, 0, ONE, 0, 0)
 
+    FFF(fmadd.d, 0x3ff0000000000001, NX, ONE, ONE, TINY, rup)
+    FFF(fmsub.d, ONE, NX, ONE, ONE, TINY, rup)
+    FFF(fnmsub.d, 0xbff0000000000000, NX, ONE, ONE, TINY, rdn)
+    FFF(fnmadd.d, 0xbff0000000000001, NX, ONE, ONE, TINY, rdn)
+
     FF(fmin.d, MZERO, 0, 0, MZERO)
     FF(fmax.d, 0, 0, MZERO, 0)
     FF(fmin.d, ONE, 0, QNAN, ONE)
@@ -76,6 +84,9 @@ PROGRAM
     FF(fsgnjn.d, ONE, 0, 0xbff0000000000000, MINF)
     FF(fsgnjx.d, ONE, 0, 0xbff0000000000000, MINF)
     FF(fsgnj.d, 0xfff0000000000001, 0, SNAN, MZERO)
+    FF(fsgnjn.d, 0xbff0000000000000, 0, 0xbff0000000000000, ONE)
+    FF(fsgnjx.d, 0xbff0000000000000, 0, ONE, MINF)
+    XFF(feq.d, 0, 0, ONE, TWO)
     XFF(feq.d, 1, 0, 0, MZERO)
     XFF(feq.d, 0, 0, QNAN, QNAN)
     XFF(feq.d, 0, NV, SNAN, ONE)
@@ -111,6 +122,9 @@ PROGRAM
     XF(fcvt.l.d, 0x8000000000000000, 0, 0xc3e0000000000000)
     XF(fcvt.lu.d, 0x8000000000000000, 0, 0x43e0000000000000)
     XF(fcvt.lu.d, -1, NV, QNAN)
+    XF(fcvt.wu.d, 2, NX, 0x3ff8000000000000, rup)
+    XF(fcvt.l.d, -2, NX, 0xbff8000000000000, rdn)
+    XF(fcvt.lu.d, 2, NX, 0x3ff8000000000000, rup)
     FX(fcvt.d.w, 0xbff0000000000000, 0, 0xffffffff)
     FX(fcvt.d.wu, 0x41efffffffe00000, 0, -1)
     FX(fcvt.d.l, 0x43e0000000000000, NX, 0x7fffffffffffffff)

@@ -17,13 +17,15 @@
 #define MZERO 0x80000000
 
 #define SET(freg, value) li a0, value; fmv.w.x freg, a0
+// What the destination holds before: no expected result.
+#define STALE(freg) li a3, 0x5a5a; fmv.d.x freg, a3
 #define GOT(freg, want, flags) fmv.x.d a3, freg; EXPECT(a3, B | (want)); EXPECT_CSR(fflags, flags)
-#define FF(insn, want, flags, a, b, ...) SET(fa0, a); SET(fa1, b); csrwi fflags, 0; insn fa2, fa0, fa1, ##__VA_ARGS__; GOT(fa2, want, flags)
-#define FFF(insn, want, flags, a, b, c) SET(fa0, a); SET(fa1, b); SET(fa2, c); csrwi fflags, 0; insn fa3, fa0, fa1, fa2; GOT(fa3, want, flags)
-#define F1(insn, want, flags, a, ...) SET(fa0, a); csrwi fflags, 0; insn fa2, fa0, ##__VA_ARGS__; GOT(fa2, want, flags)
-#define XF(insn, want, flags, a, ...) SET(fa0, a); csrwi fflags, 0; insn a3, fa0, ##__VA_ARGS__; EXPECT(a3, want); EXPECT_CSR(fflags, flags)
-#define XFF(insn, want, flags, a, b) SET(fa0, a); SET(fa1, b); csrwi fflags, 0; insn a3, fa0, fa1; EXPECT(a3, want); EXPECT_CSR(fflags, flags)
-#define FX(insn, want, flags, a, ...) li a0, a; csrwi fflags, 0; insn fa2, a0, ##__VA_ARGS__; GOT(fa2, want, flags)
+#define FF(insn, want, flags, a, b, ...) SET(fa0, a); SET(fa1, b); STALE(fa2); csrwi fflags, 0; insn fa2, fa0, fa1, ##__VA_ARGS__; GOT(fa2, want, flags)
+#define FFF(insn, want, flags, a, b, c, ...) SET(fa0, a); SET(fa1, b); SET(fa2, c); STALE(fa3); csrwi fflags, 0; insn fa3, fa0, fa1, fa2, ##__VA_ARGS__; GOT(fa3, want, flags)
+#define F1(insn, want, flags, a, ...) SET(fa0, a); STALE(fa2); csrwi fflags, 0; insn fa2, fa0, ##__VA_ARGS__; GOT(fa2, want, flags)
+#define XF(insn, want, flags, a, ...) SET(fa0, a); li a3, 0x5a5a; csrwi fflags, 0; insn a3, fa0, ##__VA_ARGS__; EXPECT(a3, want); EXPECT_CSR(fflags, flags)
+#define XFF(insn, want, flags, a, b) SET(fa0, a); SET(fa1, b); li a3, 0x5a5a; csrwi fflags, 0; insn a3, fa0, fa1; EXPECT(a3, want); EXPECT_CSR(fflags, flags)
+#define FX(insn, want, flags, a, ...) li a0, a; STALE(fa2); csrwi fflags, 0; insn fa2, a0, ##__VA_ARGS__; GOT(fa2, want, flags)
 
 PROGRAM
     csrwi fcsr, 0
@@ -50,13 +52,21 @@ PROGRAM
     FFF(fnmadd.s, 0xc0e00000, 0, TWO, THREE, ONE)
     FFF(fmadd.s, QNAN, NV, 0, INF, QNAN)
     FFF(fmsub.s, 0x28800000, 0, 0x3f800001, 0x3f800001, 0x3f800002)
+    FFF(fmadd.s, 0x3f800001, NX, ONE, ONE, 1, rup)
+    FFF(fmsub.s, ONE, NX, ONE, ONE, 1, rup)
+    FFF(fnmsub.s, 0xbf800000, NX, ONE, ONE, 1, rdn)
+    FFF(fnmadd.s, 0xbf800001, NX, ONE, ONE, 1, rdn)
+    F1(fsqrt.s, 0x3fb504f4, NX, TWO, rup)
     FF(fmin.s, MZERO, 0, 0, MZERO)
     FF(fmax.s, ONE, NV, SNAN, ONE)
     FF(fmax.s, QNAN, NV, SNAN, SNAN)
     FF(fsgnj.s, 0xbf800000, 0, ONE, MZERO)
     FF(fsgnjn.s, 0xbf800000, 0, ONE, ONE)
+    FF(fsgnjn.s, 0xbf800000, 0, 0xbf800000, ONE)
     FF(fsgnjx.s, 0xbf800000, 0, ONE, MZERO)
     XFF(feq.s, 1, 0, 0, MZERO)
+    XFF(flt.s, 1, 0, ONE, TWO)
+    XFF(fle.s, 0, 0, TWO, ONE)
     XFF(flt.s, 0, NV, QNAN, ONE)
     XFF(fle.s, 1, 0, MZERO, 0)
     XF(fclass.s, 1 << 0, 0, 0xff800000)
@@ -71,9 +81,14 @@ PROGRAM
     XF(fcvt.wu.s, -1, NV, QNAN)
     XF(fcvt.l.s, 0x8000000000000000, NV, 0xff800000)
     XF(fcvt.lu.s, 0x8000000000000000, 0, 0x5f000000)
+    XF(fcvt.wu.s, 2, NX, 0x3fc00000, rup)
+    XF(fcvt.l.s, -2, NX, 0xbfc00000, rdn)
+    XF(fcvt.lu.s, 2, NX, 0x3fc00000, rup)
+    FX(fcvt.s.w, 0x4f000000, NX, 0x7fffffff)
     FX(fcvt.s.w, 0xbf800000, 0, 0xffffffff)
     FX(fcvt.s.wu, 0x4f800000, NX, 0xffffffff)
     FX(fcvt.s.wu, 0x4f7fffff, NX, 0xffffffff, rtz)
+    FX(fcvt.s.l, 0x5f000000, NX, 0x7fffffffffffffff)
     FX(fcvt.s.l, 0xdf000000, 0, 0x8000000000000000)
     FX(fcvt.s.lu, 0x5f800000, NX, -1)
 

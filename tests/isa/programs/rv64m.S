@@ -11,6 +11,7 @@ PROGRAM
     RR(mulh, 0xc000000000000000, 0x8000000000000000, 0x7fffffffffffffff)
     RR(mulhu, 0xfffffffffffffffe, -1, -1)
     RR(mulhu, 0x4000000000000000, 0x8000000000000000, 0x8000000000000000)
+    RR(mulhu, 1, 0x200000000, 0x80000000)
     RR(mulhsu, -1, -1, -1)
     RR(mulhsu, 0xc000000000000000, 0x8000000000000000, 0x8000000000000000)
     RR(mulhsu, 0x7ffffffffffffffe, 0x7fffffffffffffff, -1)
