@@ -212,8 +212,7 @@ impl Tlb {
     pub fn flush(&mut self, va: Option<u64>, asid: Option<u16>) {
         let Some(va) = va else {
             if asid.is_none() {
-                self.epoch = self.epoch.wrapping_add(1);
-                self.large.clear();
+                self.advance_epoch();
             }
             self.contexts.retire(asid);
             return self.reselect();
@@ -226,6 +225,15 @@ impl Tlb {
                 salts(access).for_each(|salt| self.drop_if(access, index(va, salt), va, asid));
             }
         }
+    }
+
+    /// Let no entry be taken over any more. Epochs come back only after nothing is left that was entered in one.
+    fn advance_epoch(&mut self) {
+        self.large.clear();
+        self.epoch = self.epoch.checked_add(1).unwrap_or_else(|| {
+            self.entries.iter_mut().for_each(|array| array.fill(Entry::default()));
+            1
+        });
     }
 
     /// Forget the entry at `place` when a flush of `va` and `asid` covers it.
@@ -286,4 +294,28 @@ fn place(va: u64, salt: u64) -> usize {
 
 fn index(va: u64, salt: u64) -> usize {
     place(va, salt) >> ENTRY_SHIFT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn global_pages_do_not_survive_four_billion_flushes() {
+        const ROOT: u64 = 0x1000;
+        let ram = GuestRam::new(0, 0x4000).unwrap();
+        // A gigapage at 0, global: V, R, G, A.
+        ram.write(ROOT, &0x63u64.to_le_bytes()).unwrap();
+        let view = View { format: super::super::Format::Sv39, root: ROOT, ..View::BARE };
+        let mut tlb = Tlb::new();
+        tlb.switch(&view);
+        tlb.fill(&ram, &view, 0x2000, Access::Load).unwrap();
+        ram.write(ROOT, &[0]).unwrap();
+        // As many flushes later, the first epoch is back.
+        tlb.epoch = u32::MAX;
+        for _ in 0..2 {
+            tlb.flush(None, None);
+            assert_eq!(tlb.fill(&ram, &view, 0x2000, Access::Load), Err(Fault::Page));
+        }
+    }
 }
