@@ -44,6 +44,8 @@ pub struct HartWires {
     pub mailbox: Mailbox,
     /// Instructions that the hart has retired, as of its last look at its wires: a measure of progress.
     pub retired: AtomicU64,
+    /// Whether the hart has executed its first instructions after reset.
+    pub left_reset: AtomicBool,
 }
 
 impl HartWires {
@@ -58,6 +60,7 @@ impl HartWires {
             wake: Condvar::new(),
             mailbox: Mailbox::new(),
             retired: AtomicU64::new(0),
+            left_reset: AtomicBool::new(false),
         }
     }
 

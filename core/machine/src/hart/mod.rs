@@ -14,6 +14,7 @@ mod fence;
 mod float;
 pub mod mailbox;
 mod pmp;
+mod reset;
 mod run;
 #[cfg(test)]
 pub(crate) mod tests;

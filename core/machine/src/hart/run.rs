@@ -56,18 +56,21 @@ impl Hart {
         let wires = Arc::clone(&self.wires);
         while self.await_start() {
             self.end_rest();
+            if !self.platform.builtin_sbi && !self.leave_reset(&mut code, &wires) {
+                return;
+            }
             while !self.wires.mailbox.is_stopped() {
                 if !self.attend() {
                     return;
                 }
-                self.execute(&mut code, &wires);
+                self.execute(&mut code, &wires, BUDGET);
             }
         }
     }
 
-    /// Execute about [`BUDGET`] instructions, fewer when somebody asks for attention.
-    pub(super) fn execute(&mut self, code: &mut CodeCache, wires: &HartWires) {
-        let limit = self.retired + BUDGET;
+    /// Execute about `budget` instructions, fewer when somebody asks for attention.
+    pub(super) fn execute(&mut self, code: &mut CodeCache, wires: &HartWires, budget: u64) {
+        let limit = self.retired + budget;
         for _ in 0..MAX_TURNS {
             self.refetch = false;
             match self.fetch_page(self.pc) {

@@ -47,7 +47,7 @@ proptest! {
             if !hart.attend() {
                 break;
             }
-            hart.execute(&mut cache, &wires);
+            hart.execute(&mut cache, &wires, 4096);
             prop_assert_eq!(hart.x[0], 0);
         }
         drop(done);

@@ -2,6 +2,8 @@
 
 use super::super::code::CodeCache;
 use super::*;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 #[test]
 fn execution_falls_through_into_the_next_page() {
@@ -86,7 +88,7 @@ fn turn(page: &[u8]) -> u64 {
     hart.end_rest();
     assert!(hart.attend());
     let wires = Arc::clone(&hart.wires);
-    hart.execute(&mut CodeCache::new(&platform.ram, 1), &wires);
+    hart.execute(&mut CodeCache::new(&platform.ram, 1), &wires, 4096);
     hart.retired
 }
 
@@ -108,10 +110,34 @@ fn a_hart_that_starts_anew_sees_memory_as_it_is() {
     let mut hart = ready(&[addi(A0, ZERO, 1), 0x0000_006f], Privilege::Machine);
     let wires = Arc::clone(&hart.wires);
     let mut cache = CodeCache::new(&hart.platform.ram, 1);
-    hart.execute(&mut cache, &wires);
+    hart.execute(&mut cache, &wires, 4096);
     assert_eq!(hart.reg(A0), 1);
     write(&hart.platform, CODE, &[addi(A0, ZERO, 2)]);
     hart.enter(CODE, 0, 0, Privilege::Machine);
-    hart.execute(&mut cache, &wires);
+    hart.execute(&mut cache, &wires, 4096);
     assert_eq!(hart.reg(A0), 2);
+}
+
+#[test]
+fn harts_leave_reset_together() {
+    let (platform, _) = super::board(2, false);
+    write(&platform, CODE, &[0x0000_006f]);
+    let start = |id| {
+        let mut hart = Hart::new(Arc::clone(&platform), id);
+        hart.reset_to(CODE, 0, 0, Privilege::Machine);
+        std::thread::spawn(move || hart.run())
+    };
+    let executed = || platform.wires[0].retired.load(Relaxed);
+    let begin = Instant::now();
+    let first = start(0);
+    std::thread::sleep(Duration::from_millis(10));
+    let ahead = executed();
+    // A host that stands still for longer than a hart's patience proves nothing.
+    assert!(ahead == 0 || begin.elapsed() > Duration::from_millis(100), "{ahead} instructions ahead");
+    let second = start(1);
+    while executed() < 100_000 {
+        std::thread::yield_now();
+    }
+    platform.end(Exit::PowerOff);
+    [first, second].map(|thread| thread.join().unwrap());
 }
