@@ -113,7 +113,7 @@ def _qemu(image: Image, initrd: Path) -> Iterator[Guest]:
     command += ["-append", image.cmdline, "-device", f"virtio-net-device,netdev=net,mac={MAC}"]
     command += ["-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-{ADDRESS}:22"]
     began = time.monotonic()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield Guest(process, "memory-backend-memfd", _banner(port, process, began))
     finally:

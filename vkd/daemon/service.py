@@ -209,7 +209,7 @@ class Service:
         if guest.target is None:
             raise VkdError(
                 f"guest {guest.name} is on no network with a gateway, so ssh cannot reach it",
-                hint=f"set gateway = true on one of its networks, or use `vkd console {guest.name}`",
+                hint=f"set gateway = true on one of its networks, or use `vkd console {guest.cluster}/{guest.name}`",
             )
         return _plain(guest.target)
 

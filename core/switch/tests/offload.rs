@@ -111,7 +111,8 @@ proptest! {
         payload in proptest::collection::vec(any::<u8>(), 0..20_000), ecn in any::<bool>(),
     ) {
         let (version, gso, needs) = version(v6);
-        let size = size.max(payload.len() / 4000);
+        // As many segments as are allowed at the most.
+        let size = size.max(payload.len().div_ceil(4000));
         let made = tcp(version, tags, sequence, FIN_PSH_ACK | if ecn { CWR } else { 0 }, &payload);
         let mut packet = packet(&made, if ecn { gso | 0x80 } else { gso }, size as u16, 16);
         let got = pass(&mut packet).unwrap();
