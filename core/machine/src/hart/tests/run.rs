@@ -139,5 +139,7 @@ fn harts_leave_reset_together() {
         std::thread::yield_now();
     }
     platform.end(Exit::PowerOff);
-    [first, second].map(|thread| thread.join().unwrap());
+    for thread in [first, second] {
+        thread.join().unwrap();
+    }
 }
