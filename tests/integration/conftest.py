@@ -28,3 +28,18 @@ def lab() -> Iterator[Lab]:
     """A lab for one test."""
     with open_lab() as lab:
         yield lab
+
+
+@pytest.fixture(scope="module")
+def pair(image: Image, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A lab for all tests of a module, with the cluster that the module's `CLUSTER` describes."""
+    with open_lab() as lab:
+        lab.write(request.module.CLUSTER)
+        yield lab
+
+
+@pytest.fixture
+def ready(pair: Lab) -> Lab:
+    """The module's cluster with all its guests ready, whatever the test before did to it."""
+    pair.vkd("up")
+    return pair

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
 
-import pytest
-
-from tests.integration.lab import Lab, kill, open_lab, wait_for
+from tests.integration.lab import Lab, kill, wait_for
 from vkd.images import Image
 
 CLUSTER = """
@@ -28,20 +25,6 @@ wait_for = "init"
 
 #: An adopted process is no child of its daemon, which hence cannot know how it ended.
 DIED = "its process was (ended by signal 9|killed or crashed)"
-
-
-@pytest.fixture(scope="module")
-def pair(image: Image) -> Iterator[Lab]:
-    with open_lab() as lab:
-        lab.write(CLUSTER)
-        yield lab
-
-
-@pytest.fixture
-def ready(pair: Lab) -> Lab:
-    """The cluster with all its guests ready, whatever the test before did to it."""
-    pair.vkd("up")
-    return pair
 
 
 def test_guests_outlive_the_daemon(ready: Lab) -> None:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
-import pytest
-
-from tests.integration.lab import Lab, open_lab, wait_for
-from vkd.images import Image
+from tests.integration.lab import Lab, wait_for
 
 CLUSTER = """
 [guests.a]
@@ -16,20 +12,6 @@ restart = "on-failure"
 
 [guests.b]
 """
-
-
-@pytest.fixture(scope="module")
-def pair(image: Image) -> Iterator[Lab]:
-    with open_lab() as lab:
-        lab.write(CLUSTER)
-        yield lab
-
-
-@pytest.fixture
-def ready(pair: Lab) -> Lab:
-    """The cluster with all its guests ready, whatever the test before did to it."""
-    pair.vkd("up")
-    return pair
 
 
 def test_power_off_from_inside_is_no_failure(ready: Lab) -> None:
