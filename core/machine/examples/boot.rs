@@ -1,7 +1,8 @@
 //! Boot a kernel on a bare board with the console on standard input and output:
-//! `boot [-m MiB] [-c HARTS] [-t SECONDS] [-f] PROGRAM [INITRD [CMDLINE]]`.
+//! `boot [-m MiB] [-c HARTS] [-t SECONDS] [-f] [-i] PROGRAM [INITRD [CMDLINE]]`.
 //!
 //! With `-f` PROGRAM is M-mode firmware and INITRD, if given and not `-`, the kernel that it is told of (fw_jump, fw_dynamic).
+//! With `-i` everything is interpreted.
 //! Prints instructions, seconds and their quotient at the end.
 
 use std::collections::VecDeque;
@@ -55,12 +56,13 @@ struct Options {
     memory: u64,
     harts: usize,
     firmware: bool,
+    interpret: bool,
     seconds: u64,
     files: Vec<String>,
 }
 
 fn options() -> Option<Options> {
-    let mut o = Options { memory: 256, harts: 1, firmware: false, seconds: 60, files: Vec::new() };
+    let mut o = Options { memory: 256, harts: 1, firmware: false, interpret: false, seconds: 60, files: Vec::new() };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -68,6 +70,7 @@ fn options() -> Option<Options> {
             "-c" => o.harts = args.next()?.parse().ok()?,
             "-t" => o.seconds = args.next()?.parse().ok()?,
             "-f" => o.firmware = true,
+            "-i" => o.interpret = true,
             _ => o.files.push(arg),
         }
     }
@@ -75,7 +78,7 @@ fn options() -> Option<Options> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let o = options().ok_or("usage: boot [-m MiB] [-c HARTS] [-t SECONDS] [-f] PROGRAM [INITRD [CMDLINE]]")?;
+    let o = options().ok_or("usage: boot [-m MiB] [-c HARTS] [-t SECONDS] [-f] [-i] PROGRAM [INITRD [CMDLINE]]")?;
     let ram = Arc::new(GuestRam::new(RAM_BASE, o.memory << 20)?);
     let wires: Vec<_> = (0..o.harts).map(|_| Arc::new(HartWires::new())).collect();
     let (clock, power, console) = (Clock::new(), Arc::new(Power::new()), Arc::new(Stdio::default()));
@@ -117,8 +120,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let info = dtb - 4096;
     loader::firmware::write_info(&ram, info, next)?;
 
-    let platform =
-        Arc::new(Platform { ram, bus, wires: wires.clone(), clock, power, console, builtin_sbi: !o.firmware });
+    let platform = Arc::new(Platform {
+        ram,
+        bus,
+        wires: wires.clone(),
+        clock,
+        power,
+        console,
+        builtin_sbi: !o.firmware,
+        translate: !o.interpret,
+    });
     let start = Instant::now();
     let threads: Vec<_> = (0..o.harts)
         .map(|id| {

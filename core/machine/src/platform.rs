@@ -32,6 +32,8 @@ pub struct Platform {
     pub console: Arc<dyn Console>,
     /// Whether `ecall` from S-mode is answered by the built-in SBI rather than by M-mode code of the guest.
     pub builtin_sbi: bool,
+    /// Whether harts may translate hot code to the host's; else they interpret all of it.
+    pub translate: bool,
 }
 
 impl Platform {

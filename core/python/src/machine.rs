@@ -44,10 +44,10 @@ impl Machine {
 #[pymethods]
 impl Machine {
     /// `memory` is in bytes; `firmware` is "builtin", "none" or a file; `disks` are (path, read_only) and `nics` (socket of a
-    /// switch port, 6-byte address). ValueError or OSError with what is wrong.
+    /// switch port, 6-byte address). Without `translate` everything is interpreted. ValueError or OSError with what is wrong.
     #[new]
     #[pyo3(signature = (*, memory, harts = 1, kernel = None, initrd = Vec::new(), cmdline = "",
-                        firmware = PathBuf::from("builtin"), disks = Vec::new(), nics = Vec::new()))]
+                        firmware = PathBuf::from("builtin"), disks = Vec::new(), nics = Vec::new(), translate = true))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -59,6 +59,7 @@ impl Machine {
         firmware: PathBuf,
         disks: Vec<(PathBuf, bool)>,
         nics: Vec<(PathBuf, Vec<u8>)>,
+        translate: bool,
     ) -> PyResult<Self> {
         let cmdline = cmdline.to_owned();
         let firmware = match firmware.to_str() {
@@ -68,7 +69,8 @@ impl Machine {
         };
         let disks = disks.into_iter().map(|(path, read_only)| Disk { path, read_only }).collect();
         let nics = nics.into_iter().map(nic).collect::<PyResult<_>>()?;
-        let config = MachineConfig { ram_size: memory, harts, firmware, kernel, initrd, cmdline, disks, nics };
+        let config =
+            MachineConfig { ram_size: memory, harts, firmware, kernel, initrd, cmdline, disks, nics, translate };
         let board = py.detach(|| Board::new(&config)).map_err(raise)?;
         Ok(Self { board: Some(board) })
     }

@@ -61,6 +61,8 @@ pub struct MachineConfig {
     pub disks: Vec<Disk>,
     /// Network interfaces, likewise.
     pub nics: Vec<Nic>,
+    /// Whether hot code is translated to the host's, where this host can ([`crate::platform::Platform::translate`]).
+    pub translate: bool,
 }
 
 /// Why a machine cannot be made or started.
@@ -111,6 +113,7 @@ impl MachineConfig {
             cmdline: String::new(),
             disks: Vec::new(),
             nics: Vec::new(),
+            translate: true,
         }
     }
 

@@ -151,6 +151,7 @@ impl Machine {
             power,
             console: Arc::clone(&console) as Arc<dyn Console>,
             builtin_sbi: config.firmware == Firmware::BuiltIn,
+            translate: config.translate,
         };
         Ok(Self {
             platform: Arc::new(platform),

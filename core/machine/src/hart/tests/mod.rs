@@ -124,7 +124,16 @@ pub(crate) fn board_with(harts: usize, builtin_sbi: bool, memory: u64) -> (Arc<P
     let console = Arc::new(Recorder::default());
     let mut bus = Bus::new();
     bus.attach(FINISHER, Arc::new(Stop(Arc::clone(&power), wires.clone())));
-    let platform = Platform { ram, bus, wires, clock: Clock::new(), power, console: console.clone(), builtin_sbi };
+    let platform = Platform {
+        ram,
+        bus,
+        wires,
+        clock: Clock::new(),
+        power,
+        console: console.clone(),
+        builtin_sbi,
+        translate: true,
+    };
     let platform = Arc::new(platform);
     write(&platform, HANDLER, &STOP);
     (platform, console)
