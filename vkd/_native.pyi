@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 from os import PathLike
-from typing import Any, Final, Literal, final
+from typing import Any, Final, Literal, TypedDict, final
 
 VERSION: Final[str]
 
@@ -63,6 +63,14 @@ class VPageTable:
     def load_physical(self, offset: int, size: int = 8) -> int: ...
     def store_physical(self, offset: int, value: int, size: int = 8) -> None: ...
 
+# Hart, seconds of the machine's clock, privilege, satp, pc, ra, return addresses, name of the task.
+_Sample = tuple[int, float, int, int, int, int | None, list[int], bytes | None]
+
+class _Profile(TypedDict):
+    samples: list[_Sample]
+    lost: list[int]
+    idle: list[int]
+
 @final
 class Machine:
     def __new__(
@@ -84,6 +92,9 @@ class Machine:
     def console_read(self, timeout: float) -> bytes: ...
     def console_write(self, data: bytes) -> int: ...
     def stats(self) -> dict[str, Any]: ...
+    def profile_start(self, hz: int = 997, *, task_name: int | None = None) -> None: ...
+    def profile_stop(self) -> None: ...
+    def profile_read(self, limit: int = 1024) -> _Profile: ...
 
 @final
 class Switch:

@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,31 @@ def test_input_reaches_the_guest_and_the_counters_move(tmp_path: Path) -> None:
     assert stats["instructions"][1] == 0, "the built-in firmware leaves it to the kernel to start others"
     assert stats["console_dropped"] == 0
     assert stats["disks"] == stats["nics"] == []
+    assert stats["harts"][0]["device_accesses"] >= 6
+    assert stats["harts"][1]["device_accesses"] == 0
+
+
+def test_a_profile_is_taken_while_the_guest_runs(tmp_path: Path) -> None:
+    machine = Machine(memory=RAM, harts=2, kernel=program(tmp_path, _SPIN))
+    with pytest.raises(ValueError, match="there can be 1 to 10000"):
+        machine.profile_start(0)
+    machine.start()
+    machine.profile_start(2000)
+    samples: list[Any] = []
+    deadline = time.monotonic() + 20
+    while len(samples) < 10 and time.monotonic() < deadline:
+        time.sleep(0.01)
+        profile = machine.profile_read()
+        samples += profile["samples"]
+    machine.profile_stop()
+    assert len(samples) >= 10
+    hart, seconds, privilege, satp, pc, ra, frames, task = samples[-1]
+    assert (hart, privilege, satp, ra, frames, task) == (0, 1, 0, None, [], None)
+    assert seconds > 0
+    assert {sample[4] for sample in samples} == {pc}
+    assert profile["lost"] == [0, 0]
+    assert profile["idle"][0] == 0
+    assert profile["idle"][1] > 0
 
 
 def test_waiting_does_not_hold_the_interpreter(tmp_path: Path) -> None:

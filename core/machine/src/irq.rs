@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
+use crate::counters::HartCounters;
 use crate::hart::mailbox::Mailbox;
+use crate::sampler::Sampler;
 
 /// An interrupt wire out of a device.
 pub trait IrqLine: Send + Sync {
@@ -44,6 +46,10 @@ pub struct HartWires {
     pub mailbox: Mailbox,
     /// Instructions that the hart has retired, as of its last look at its wires: a measure of progress.
     pub retired: AtomicU64,
+    /// What else the hart counts.
+    pub counters: HartCounters,
+    /// Samples for a profiler.
+    pub sampler: Sampler,
     /// Whether the hart has executed its first instructions after reset.
     pub left_reset: AtomicBool,
 }
@@ -60,6 +66,8 @@ impl HartWires {
             wake: Condvar::new(),
             mailbox: Mailbox::new(),
             retired: AtomicU64::new(0),
+            counters: HartCounters::default(),
+            sampler: Sampler::default(),
             left_reset: AtomicBool::new(false),
         }
     }
@@ -101,6 +109,15 @@ impl HartWires {
         let sleeping = self.sleeping.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if *sleeping {
             self.wake.notify_one();
+        }
+    }
+
+    /// Ask the hart for a sample of what it executes. A hart that sleeps is not woken for it.
+    pub fn request_sample(&self) {
+        let sleeping = self.sleeping.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.sampler.request(*sleeping);
+        if !*sleeping {
+            self.attention.store(true, Ordering::SeqCst);
         }
     }
 

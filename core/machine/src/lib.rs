@@ -7,6 +7,7 @@
 pub mod bus;
 pub mod clock;
 pub mod console;
+pub mod counters;
 pub mod devices;
 pub mod fdt;
 pub mod fpu;
@@ -19,6 +20,7 @@ pub mod machine;
 pub mod memory;
 pub mod platform;
 pub mod power;
+pub mod sampler;
 pub mod sbi;
 pub mod virtio;
 pub mod vpagetable;

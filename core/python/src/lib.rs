@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 mod machine;
+mod profile;
 mod switch;
 mod vpagetable;
 

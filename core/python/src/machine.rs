@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use ::machine::machine::{Disk, Error, Firmware, Machine as Board, MachineConfig, Nic};
 use ::machine::power::Exit;
+use ::machine::sampler::Wish;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
+
+use crate::profile;
 
 /// A machine with its memory loaded, at rest until `start()`. Forgetting it stops it.
 #[pyclass(frozen, module = "vkd._native")]
@@ -112,11 +115,40 @@ impl Machine {
         py.detach(|| self.board().console_write(data))
     }
 
-    /// Counters: "instructions" of each hart, "console_dropped" bytes, "disks", "nics".
+    /// Sample what the harts execute, `hz` (1 to 10000) times a second, until `profile_stop()`; what was recorded before is
+    /// forgotten. `task_name` is the offset of a task's name in Linux's `task_struct`, where samples are to have that name.
+    /// ValueError for another rate.
+    #[pyo3(signature = (hz = 997, *, task_name = None))]
+    fn profile_start(&self, py: Python<'_>, hz: u32, task_name: Option<u64>) -> PyResult<()> {
+        py.detach(|| self.board().profile_start(hz, Wish { task_name })).map_err(raise)
+    }
+
+    /// End what `profile_start()` began; the samples can still be read.
+    fn profile_stop(&self, py: Python<'_>) {
+        py.detach(|| self.board().profile_stop());
+    }
+
+    /// Take at most `limit` samples of each hart: "samples", a list of (hart, seconds of the machine's clock, privilege as in
+    /// mstatus.MPP, satp, pc, ra or None, return addresses by the frame pointer, name of the task or None); and, counted for
+    /// each hart since the start, "lost" ones and those that found it "idle".
+    #[pyo3(signature = (limit = 1024))]
+    fn profile_read<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyDict>> {
+        let records = py.detach(|| self.board().profile_read(limit));
+        profile::to_python(py, records)
+    }
+
+    /// Counters: "instructions" of each hart, "harts" with what else each counted, "console_dropped" bytes, "disks", "nics".
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = self.board().stats();
         let dict = PyDict::new(py);
         dict.set_item("instructions", stats.instructions)?;
+        let harts = PyList::empty(py);
+        for counters in stats.harts {
+            let row = PyDict::new(py);
+            counters.into_iter().try_for_each(|(name, count)| row.set_item(name, count))?;
+            harts.append(row)?;
+        }
+        dict.set_item("harts", harts)?;
         dict.set_item("console_dropped", stats.console_dropped)?;
         let disks = PyList::empty(py);
         for disk in stats.disks {

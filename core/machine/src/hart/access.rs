@@ -118,9 +118,11 @@ impl Hart {
             let privilege = if len < 4096 { privilege.min(Privilege::Supervisor) } else { privilege };
             pmp.allows(pa, access, privilege)
         };
-        self.tlb
-            .fill_guarded(&self.platform.ram, &view, va, access, &guard)
-            .map_err(|fault| exception(fault, access, va))
+        let found = self.tlb.fill_guarded(&self.platform.ram, &view, va, access, &guard);
+        if matches!(found, Ok(Translation::Ram(_))) {
+            self.wires.counters.tlb_misses.add(1);
+        }
+        found.map_err(|fault| exception(fault, access, va))
     }
 
     #[cold]
@@ -133,6 +135,7 @@ impl Hart {
             // SAFETY: the translation is of a byte of RAM, and an aligned word does not leave the page.
             Translation::Ram(host) => Ok(unsafe { T::read(host) }),
             Translation::Device(gpa) => {
+                self.wires.counters.device_accesses.add(1);
                 let value = self.platform.bus.read(gpa, T::SIZE as u8);
                 value.map(T::from_u64).ok_or(refused(Access::Load, va))
             }
@@ -152,6 +155,7 @@ impl Hart {
                 Ok(())
             }
             Translation::Device(gpa) => {
+                self.wires.counters.device_accesses.add(1);
                 let done = self.platform.bus.write(gpa, T::SIZE as u8, value.to_u64());
                 done.ok_or(refused(Access::Store, va))
             }

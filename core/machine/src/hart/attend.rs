@@ -31,6 +31,9 @@ impl Hart {
         }
         self.wires.take_attention();
         self.recheck = true;
+        if let Some(wish) = self.wires.sampler.take_request() {
+            self.wires.sampler.push(self.sample(wish));
+        }
         for request in self.wires.mailbox.take_requests() {
             self.apply(request.what);
             request.done(&self.platform);

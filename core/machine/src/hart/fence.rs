@@ -12,6 +12,7 @@ const MAX_PAGES: u64 = 64;
 impl Hart {
     /// `fence.i`: decoded pages are compared with memory before they are used again.
     pub(crate) fn synchronize_code(&mut self) {
+        self.wires.counters.code_fences.add(1);
         self.code_generation += 1;
         self.refetch = true;
     }
@@ -22,6 +23,7 @@ impl Hart {
         if self.privilege == Privilege::User || virtualized {
             return Err(Exception::illegal());
         }
+        self.wires.counters.fences.add(1);
         let va = (o.rs1 != 0).then(|| self.x(o.rs1));
         let asid = (o.rs2 != 0).then(|| self.x(o.rs2) as u16);
         self.tlb.flush(va, asid);
@@ -46,8 +48,12 @@ impl Hart {
     pub(crate) fn apply(&mut self, request: Request) {
         match request {
             Request::FenceI => self.synchronize_code(),
-            Request::FlushAll => self.tlb.flush(None, None),
+            Request::FlushAll => {
+                self.wires.counters.fences.add(1);
+                self.tlb.flush(None, None);
+            }
             Request::Flush { start, size, asid } => {
+                self.wires.counters.fences.add(1);
                 let first = start & !0xfff;
                 let pages = size.saturating_add(start & 0xfff).div_ceil(4096);
                 if pages == 0 || pages > MAX_PAGES {

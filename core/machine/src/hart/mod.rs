@@ -16,6 +16,7 @@ pub mod mailbox;
 mod pmp;
 mod reset;
 mod run;
+mod sample;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trap;

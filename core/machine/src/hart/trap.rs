@@ -62,11 +62,19 @@ const INTERRUPT: u64 = 1 << 63;
 impl Hart {
     /// Enter the handler of `exception`, which the instruction at `pc` raised.
     pub(super) fn take_exception(&mut self, pc: u64, exception: Exception) {
+        let counters = &self.wires.counters;
+        let counter = match exception.cause {
+            Cause::UserCall | Cause::SupervisorCall | Cause::MachineCall => &counters.ecalls,
+            Cause::FetchPage | Cause::LoadPage | Cause::StorePage => &counters.page_faults,
+            _ => &counters.exceptions,
+        };
+        counter.add(1);
         self.take(pc, exception.cause as u64, exception.tval, self.csr.medeleg, false);
     }
 
     /// Enter the handler of interrupt number `bit` instead of executing the instruction at `pc`.
     pub(super) fn take_interrupt(&mut self, pc: u64, bit: u64) {
+        self.wires.counters.interrupts.add(1);
         self.take(pc, bit, 0, self.csr.mideleg, true);
     }
 
@@ -103,7 +111,10 @@ impl Hart {
     pub(crate) fn environment_call(&mut self, pc: u64) -> Result<Flow, Exception> {
         let cause = match self.privilege {
             Privilege::User => Cause::UserCall,
-            Privilege::Supervisor if self.platform.builtin_sbi => return Ok(crate::sbi::call(self, pc)),
+            Privilege::Supervisor if self.platform.builtin_sbi => {
+                self.wires.counters.sbi_calls.add(1);
+                return Ok(crate::sbi::call(self, pc));
+            }
             Privilege::Supervisor => Cause::SupervisorCall,
             Privilege::Machine => Cause::MachineCall,
         };
@@ -130,6 +141,7 @@ impl Hart {
     }
 
     fn return_to(&mut self, mstatus: u64, to: Privilege, pc: u64) -> Flow {
+        self.wires.counters.returns.add(1);
         self.reservation = None;
         self.csr.mstatus = mstatus;
         self.privilege = to;

@@ -19,7 +19,7 @@ impl Hart {
         self.tlb.switch_data(&self.data_view);
     }
 
-    fn view(&self, privilege: Privilege) -> View {
+    pub(super) fn view(&self, privilege: Privilege) -> View {
         if privilege == Privilege::Machine {
             return MACHINE;
         }

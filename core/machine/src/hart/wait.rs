@@ -21,6 +21,7 @@ impl Hart {
     /// Sleep until an interrupt is pending that `mie` lets through, or the machine is off.
     pub(crate) fn sleep(&mut self) {
         self.wires.retired.store(self.retired, std::sync::atomic::Ordering::Relaxed);
+        self.wires.counters.sleeps.add(1);
         loop {
             self.read_mail();
             self.update_timers();

@@ -2,6 +2,7 @@
 
 mod boot;
 mod config;
+mod profile;
 mod stats;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::layout::{self, Window};
 use crate::memory::GuestRam;
 use crate::platform::{Console, Platform};
 use crate::power::{Exit, Power};
+use crate::sampler::{Record, Wish};
 use crate::virtio::block::{self, Block};
 use crate::virtio::mmio::{Empty, Mmio};
 use crate::virtio::net::{self, Net};
@@ -51,6 +53,7 @@ pub struct Machine {
     threads: Mutex<Vec<JoinHandle<()>>>,
     disks: Vec<Arc<block::Counters>>,
     nics: Vec<(Arc<net::Counters>, Arc<Mmio>)>,
+    profiler: profile::Profiler,
 }
 
 /// The virtio windows, as they are filled.
@@ -162,6 +165,7 @@ impl Machine {
             threads: Mutex::default(),
             disks,
             nics,
+            profiler: profile::Profiler::default(),
         })
     }
 
@@ -217,11 +221,32 @@ impl Machine {
         count
     }
 
+    /// Sample what the harts execute, `rate` times a second, until [`Machine::profile_stop`]. What was recorded before is
+    /// forgotten.
+    ///
+    /// # Errors
+    /// When there can be no such rate, or the host has no thread to give.
+    pub fn profile_start(&self, rate: u32, wish: Wish) -> Result<(), Error> {
+        self.profiler.start(&self.platform, rate, wish)
+    }
+
+    /// End what [`Machine::profile_start`] began. The samples can still be read.
+    pub fn profile_stop(&self) {
+        self.profiler.stop(&self.platform);
+    }
+
+    /// Take what has been recorded of each hart, at most `limit` samples of each.
+    #[must_use]
+    pub fn profile_read(&self, limit: usize) -> Vec<Record> {
+        profile::read(&self.platform, limit)
+    }
+
     /// Counters, as of now.
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats {
             instructions: self.platform.wires.iter().map(|wires| wires.retired.load(Ordering::Relaxed)).collect(),
+            harts: self.platform.wires.iter().map(|wires| wires.counters.read()).collect(),
             console_dropped: self.console.dropped(),
             disks: self.disks.iter().map(|counters| DiskStats::of(counters)).collect(),
             nics: self.nics.iter().map(|(counters, device)| NicStats::of(counters, device.driver_ok())).collect(),
@@ -231,6 +256,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        self.profile_stop();
         self.stop();
     }
 }

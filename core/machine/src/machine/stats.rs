@@ -9,6 +9,8 @@ use crate::virtio::{block, net};
 pub struct Stats {
     /// Instructions retired by each hart, as of its last look at its wires.
     pub instructions: Vec<u64>,
+    /// What else each hart has counted, by name; see [`crate::counters::HartCounters`].
+    pub harts: Vec<Vec<(&'static str, u64)>>,
     /// Bytes of console output lost because nobody read.
     pub console_dropped: u64,
     /// Of each disk.

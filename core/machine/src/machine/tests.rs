@@ -85,3 +85,36 @@ fn every_virtio_window_answers() {
     assert_eq!(ids, expected);
     assert_eq!(machine.platform.bus.read(0x1000_8000, 4), Some(0x7472_6976));
 }
+
+#[test]
+fn a_profile_shows_where_the_harts_are() {
+    // Hart 0 counts for ever: `addi a0, a0, 1; j -4`; under the built-in firmware hart 1 waits to be started.
+    let config = MachineConfig { harts: 2, ..config("profile", Firmware::BuiltIn, &[0x0015_0513, 0xffdf_f06f]) };
+    let machine = Machine::new(&config).unwrap();
+    let _ = std::fs::remove_file(config.kernel.unwrap());
+    for rate in [0, 10_001] {
+        let refusal = machine.profile_start(rate, Wish::default()).unwrap_err().to_string();
+        assert!(refusal.contains("there can be 1 to 10000"), "{refusal}");
+    }
+    machine.start().unwrap();
+    machine.profile_start(2000, Wish::default()).unwrap();
+    let mut samples = Vec::new();
+    let mut idle = 0;
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while (samples.len() < 20 || idle == 0) && std::time::Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(5));
+        let records = machine.profile_read(8);
+        assert!(records[0].samples.len() <= 8);
+        samples.extend_from_slice(&records[0].samples);
+        idle = records[1].idle;
+        assert!(records[1].samples.is_empty(), "{records:?}");
+    }
+    machine.profile_stop();
+    assert!(samples.len() >= 20 && idle > 0, "{} samples, idle {idle} times", samples.len());
+    let entry = samples.last().unwrap().pc & !7;
+    assert!(samples[1..].iter().all(|sample| sample.pc & !7 == entry), "{samples:x?}");
+    assert!(samples.windows(2).all(|pair| pair[0].time < pair[1].time));
+    let _ = machine.profile_read(usize::MAX);
+    thread::sleep(Duration::from_millis(20));
+    assert!(machine.profile_read(usize::MAX).iter().all(|record| record.samples.is_empty()));
+}

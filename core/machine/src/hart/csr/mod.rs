@@ -148,6 +148,7 @@ impl Hart {
     }
 
     fn check_csr(&self, number: u16, writes: bool) -> Result<(), Exception> {
+        self.wires.counters.csr_accesses.add(1);
         let lowest = number >> 8 & 3;
         let read_only = number >> 10 == 3;
         if (self.privilege as u16) < lowest || (writes && read_only) {

@@ -5,6 +5,7 @@ mod csrs;
 mod fuzz;
 mod memory;
 mod run;
+mod sample;
 mod sleep;
 mod traps;
 
