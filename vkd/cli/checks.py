@@ -54,6 +54,13 @@ def _native_module() -> Check:
     return Check("native module", "ok", "vkd._native loads")
 
 
+def _translator() -> Check:
+    reason: str | None = importlib.import_module("vkd._native").translator()
+    if reason is not None:
+        return Check("translator", "warning", f"{reason}: guests are interpreted", "all works, many times slower")
+    return Check("translator", "ok", "guest code can be translated to this processor's")
+
+
 def _cores() -> Check:
     count = len(os.sched_getaffinity(0))
     return Check("cores", "ok", f"{count}; guests may have more, up to 64")
@@ -149,6 +156,7 @@ def _tun() -> Check:
 
 _CHECKS = (
     _native_module,
+    _translator,
     _cores,
     _memory,
     _runtime_folder,

@@ -53,6 +53,7 @@ def resolve_guest(name: str, merged: Merged, around: Surroundings) -> Guest:
         append=keys.append,
         cpus=keys.cpus,
         memory=values.memory(keys.memory),
+        translate=keys.translate,
         nics=nics,
         disks=tuple(_disk(disk, folder) for disk in keys.disks if isinstance(disk, DiskTable)),
         forwards=tuple(values.forward(forward) for forward in keys.forwards),

@@ -97,6 +97,8 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
     cpus: int
     #: Guest memory, bytes.
     memory: int
+    #: Whether its code is translated to the host's, where the host can; else it is interpreted.
+    translate: bool = True
     nics: tuple[Nic, ...]
     disks: tuple[Disk, ...]
     forwards: tuple[Forward, ...]

@@ -158,6 +158,10 @@ class GuestTable(Table):
     memory: Annotated[
         int | str, _key("Guest memory; less than the 96M that `tiny` needs becomes 96M.", "256M", values.MEMORY)
     ] = "128M"
+    translate: Annotated[
+        bool,
+        _key("Translate the guest's code to the host's where the host can (`vkd doctor`); else interpret it.", False),
+    ] = True
     networks: Annotated[
         list[Annotated[str, _of(values.LABEL)]] | UnsetType,
         _key("Networks to attach to, one card each.", ["lan"], None, "the network, where there is one; `[]`: none"),

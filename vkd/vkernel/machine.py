@@ -49,6 +49,7 @@ def build(spec: Spec) -> Native:
         firmware=spec.firmware,
         disks=[(disk.path, disk.readonly) for disk in spec.disks],
         nics=[(nic.socket, nic.mac_bytes()) for nic in spec.nics],
+        translate=spec.translate,
     )
     return cast(Native, machine)
 

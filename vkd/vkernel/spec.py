@@ -39,6 +39,7 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     initrd: list[str] = []
     cmdline: str = ""
     firmware: str = "builtin"
+    translate: bool = True
     disks: list[Disk] = []
     nics: list[Nic] = []
 

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 mod machine;
 mod profile;
 mod switch;
+mod translator;
 mod vpagetable;
 
 /// The native half of vkd and vether.
@@ -17,6 +18,8 @@ mod _native {
     use crate::machine::Machine;
     #[pymodule_export]
     use crate::switch::{drop_reasons, Switch};
+    #[pymodule_export]
+    use crate::translator::translator;
     #[pymodule_export]
     use crate::vpagetable::{AccessFault, MemoryFault, PageFault, VPageTable};
 }
