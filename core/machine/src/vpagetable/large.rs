@@ -2,6 +2,7 @@
 //!
 //! A large page is in the TLB as single pages, anywhere; a flush of any address in it covers them all.
 
+use super::bank::bits;
 use super::PAGE_SHIFT;
 
 /// Bits of the filter.
@@ -28,17 +29,12 @@ impl LargePages {
         }
     }
 
-    /// Whether `va` may lie in a page that was put in. Seldom wrong, and then it says yes.
-    pub fn may_hold(&self, va: u64) -> bool {
-        let mut sizes = self.sizes;
-        while sizes != 0 {
-            let bit = hash(va, sizes.trailing_zeros());
-            if self.hashes[(bit / 64) as usize] >> (bit % 64) & 1 != 0 {
-                return true;
-            }
-            sizes &= sizes - 1;
-        }
-        false
+    /// log2 of the sizes of pages that were put in and that `va` may lie in. Seldom one too many.
+    pub fn sizes(&self, va: u64) -> impl Iterator<Item = u32> + use<'_> {
+        bits(self.sizes).map(|bit| bit as u32).filter(move |shift| {
+            let bit = hash(va, *shift);
+            self.hashes[(bit / 64) as usize] >> (bit % 64) & 1 != 0
+        })
     }
 
     pub fn clear(&mut self) {

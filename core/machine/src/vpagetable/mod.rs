@@ -7,7 +7,8 @@
 //! vkernel(7) and mcontrol(2), for the VPTE formats.
 
 mod access;
-mod context;
+mod bank;
+mod banks;
 mod format;
 mod large;
 mod region;
@@ -15,9 +16,10 @@ mod tlb;
 mod walk;
 
 pub use access::Trap;
+pub use bank::{Entry, Jump, FETCH_ENTRIES, JUMP_ENTRIES, LOAD_ENTRIES};
 pub use format::{vpte, Format};
 pub use region::VPageTable;
-pub use tlb::{Tlb, Translation, TLB_ENTRIES};
+pub use tlb::{Selected, Tlb, TlbStats, Translation};
 pub use walk::{walk, walk_guarded, Leaf};
 
 /// Size of the smallest page in every format, bytes.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use vm_memory::{GuestMemoryBackend, GuestMemoryRegion};
 
-use super::tlb::TLB_ENTRIES;
+use super::bank::LOAD_ENTRIES;
 use super::{Format, Tlb, View, PAGE_MASK, PAGE_SIZE};
 use crate::memory::GuestRam;
 
@@ -148,7 +148,7 @@ impl VPageTable {
             return;
         }
         let (first, last) = (range.start / PAGE_SIZE, (range.end - 1) / PAGE_SIZE);
-        if last - first >= TLB_ENTRIES as u64 {
+        if last - first >= LOAD_ENTRIES as u64 {
             return self.tlb.flush(None, space);
         }
         (first..=last).for_each(|page| self.tlb.flush(Some(page * PAGE_SIZE), space));

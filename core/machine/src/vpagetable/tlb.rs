@@ -1,27 +1,26 @@
 //! The software TLB: what a hart asks before every access to memory.
 //!
-//! One direct-mapped array per [`Access`]. A tag is the page's virtual address with the number of the view
-//! ([`super::context`]) in its low bits, so that one comparison settles page, address space and privilege. An entry is
-//! in the array only when the access is allowed outright (for stores: the dirty bit is set), and says where in host
-//! memory the page lies. Whether it is global, whose it is and how large its page was stands beside, for flushes.
+//! Translations are in banks ([`super::bank`]), one for each address space and kind of privilege ([`super::banks`]), so
+//! that an entry is nothing but a page and where it lies; to switch is to choose banks. An entry is in a bank only
+//! when the access is allowed outright (for stores: the dirty bit is set).
 //!
-//! Global entries are entered under one view like all others; another address space takes them over at its first miss
-//! ([`Tlb::fill`]) without a walk.
+//! Translated code looks up for itself. For a load of `size` bytes at `va`, with `selected` at the beginning of [`Tlb`]:
+//! ```text
+//! entry  = selected.load[va >> 12 & (LOAD_ENTRIES - 1)]
+//! offset = va - entry.page                 (64 bits, wrapping)
+//! host   = entry.host + offset             if offset <= 4096 - size, unsigned; else it is a miss
+//! code   = selected.jumps[pc >> 1 & (JUMP_ENTRIES - 1)], if its pc is that
+//! ```
+//! Every call that takes `&mut Tlb` may change `selected` and what it points to.
 //!
-//! `unsafe` is one array access without a check of its bounds, which masking guarantees.
+//! `unsafe` is the same lookup here.
 
-use super::context::{kind, salts, Contexts, Selected};
+use super::bank::{Entry, Jump, Origin, FETCH_ENTRIES, LOAD_ENTRIES};
+use super::banks::{Banks, Key};
 use super::large::LargePages;
 use super::walk::walk_guarded;
 use super::{Access, Fault, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 use crate::memory::GuestRam;
-
-/// Entries per kind of access.
-pub const TLB_ENTRIES: usize = 2048;
-/// log2 of the size of an entry. Places are counted in bytes.
-pub(super) const ENTRY_SHIFT: u32 = size_of::<Entry>().trailing_zeros();
-const PLACE_MASK: u64 = (TLB_ENTRIES as u64 - 1) << ENTRY_SHIFT;
-const ALL: [Access; 3] = [Access::Fetch, Access::Load, Access::Store];
 
 /// Where a virtual address leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,66 +31,72 @@ pub enum Translation {
     Device(u64),
 }
 
-#[derive(Clone, Copy, Default)]
+/// The arrays of the banks that are selected, for translated code.
+#[derive(Clone, Copy, Debug)]
 #[repr(C)]
-struct Entry {
-    /// Virtual page address, number of the view. No view has the number 0.
-    tag: u64,
-    /// Host address less virtual address.
-    addend: u64,
+pub struct Selected {
+    /// [`LOAD_ENTRIES`] entries for loads.
+    pub load: *const Entry,
+    /// [`LOAD_ENTRIES`] entries for stores.
+    pub store: *const Entry,
+    /// [`FETCH_ENTRIES`] entries for fetches.
+    pub fetch: *const Entry,
+    /// [`super::JUMP_ENTRIES`] places. A jump in it is to a page that there is an entry for fetches of. Places may be
+    /// emptied through the pointer; [`Tlb::jump_insert`] fills them.
+    pub jumps: *mut Jump,
 }
 
-/// What flushes have to know of an entry.
-#[derive(Clone, Copy, Default)]
-struct Origin {
-    /// How many full flushes had been when it was entered.
-    epoch: u32,
-    asid: u16,
-    /// Format and kind of privilege.
-    class: u8,
-    /// log2 of the page's size in the table; the top bit says that it is global.
-    page: u8,
-}
-
-const GLOBAL: u8 = 0x80;
-
-impl Origin {
-    fn global(self) -> bool {
-        self.page & GLOBAL != 0
-    }
-
-    /// First address of the page, as the table has it, that `va` lies in.
-    fn base(self, va: u64) -> u64 {
-        va & (u64::MAX << u32::from(self.page & !GLOBAL))
-    }
+/// What a TLB has done since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TlbStats {
+    /// Loads that found no entry.
+    pub load_misses: u64,
+    /// Stores that found no entry.
+    pub store_misses: u64,
+    /// Fetches that found no entry.
+    pub fetch_misses: u64,
+    /// Misses that took a walk through the table.
+    pub walks: u64,
+    /// Flushes of any kind.
+    pub flushes: u64,
 }
 
 /// A translation look-aside buffer for one hart.
+#[repr(C)]
 pub struct Tlb {
-    selected: [Selected; 3],
-    entries: Box<[[Entry; TLB_ENTRIES]; 3]>,
-    origins: Box<[[Origin; TLB_ENTRIES]; 3]>,
+    selected: Selected,
     fetch_view: View,
     data_view: View,
-    contexts: Contexts,
-    epoch: u32,
+    banks: Banks,
     /// Large pages that were entered since the last full flush.
     large: LargePages,
+    stats: TlbStats,
 }
+
+// SAFETY: the pointers are to the memory of `banks`, which moves along.
+unsafe impl Send for Tlb {}
+// SAFETY: through a shared reference that memory is only read.
+unsafe impl Sync for Tlb {}
+
+const _: () = assert!(std::mem::offset_of!(Tlb, selected) == 0);
 
 impl Tlb {
     /// An empty TLB that looks at [`View::BARE`].
     #[must_use]
     pub fn new() -> Self {
+        let null = Selected {
+            load: std::ptr::null(),
+            store: std::ptr::null(),
+            fetch: std::ptr::null(),
+            jumps: std::ptr::null_mut(),
+        };
         let mut tlb = Self {
-            selected: [Selected::default(); 3],
-            entries: Box::new([[Entry::default(); TLB_ENTRIES]; 3]),
-            origins: Box::new([[Origin::default(); TLB_ENTRIES]; 3]),
+            selected: null,
             fetch_view: View::BARE,
             data_view: View::BARE,
-            contexts: Contexts::new(),
-            epoch: 1,
+            banks: Banks::new(),
             large: LargePages::new(),
+            stats: TlbStats::default(),
         };
         tlb.reselect();
         tlb
@@ -116,6 +121,12 @@ impl Tlb {
         }
     }
 
+    /// The arrays that are selected. Translated code finds them at the beginning of the TLB.
+    #[must_use]
+    pub fn selected(&self) -> &Selected {
+        &self.selected
+    }
+
     /// Host address of the `len` bytes (1..=4096) at `va` when the TLB knows that `access` may have them. They lie in
     /// RAM and in one page.
     ///
@@ -123,29 +134,26 @@ impl Tlb {
     #[must_use]
     #[inline(always)]
     pub fn lookup(&self, va: u64, len: u64, access: Access) -> Option<*mut u8> {
-        // The page of the last byte has to be the entry's; were it another than that of the first byte, it would be the
-        // next one, which has another place.
-        self.compare(va, va.wrapping_add(len.wrapping_sub(1)) & !PAGE_MASK, access)
+        let (entries, count) = match access {
+            Access::Fetch => (self.selected.fetch, FETCH_ENTRIES),
+            Access::Load => (self.selected.load, LOAD_ENTRIES),
+            Access::Store => (self.selected.store, LOAD_ENTRIES),
+        };
+        // SAFETY: arrays of that many entries in a bank that `self` owns; they change under `&mut self` only.
+        let entry = unsafe { &*entries.add((va >> PAGE_SHIFT) as usize % count) };
+        let offset = va.wrapping_sub(entry.page);
+        (offset <= PAGE_SIZE.wrapping_sub(len)).then(|| entry.host.wrapping_add(offset) as *mut u8)
     }
 
-    /// [`Tlb::lookup`] of `len` bytes (1, 2, 4 or 8) that also finds nothing when `va` is not a multiple of `len`, at no
-    /// cost: what it finds is naturally aligned.
+    /// [`Tlb::lookup`] of `len` bytes (1, 2, 4 or 8) that also finds nothing when `va` is not a multiple of `len`: what it
+    /// finds is naturally aligned.
     #[must_use]
     #[inline(always)]
     pub fn lookup_aligned(&self, va: u64, len: u64, access: Access) -> Option<*mut u8> {
-        // Tags have zeros where the address of a misaligned word has ones.
-        self.compare(va, va & (!PAGE_MASK | (len.wrapping_sub(1) & 7)), access)
-    }
-
-    /// The host address of `va` when `page` is the page that its entry is of.
-    #[inline(always)]
-    fn compare(&self, va: u64, page: u64, access: Access) -> Option<*mut u8> {
-        let selected = &self.selected[access as usize];
-        let array = self.entries[access as usize].as_ptr();
-        // SAFETY: `place` is below the size of the array and a multiple of that of an entry. (As an index it costs two
-        // more shifts, in the one function that runs at every access.)
-        let entry = unsafe { &*array.byte_add(place(va, selected.salt)) };
-        (entry.tag == page | selected.context).then(|| va.wrapping_add(entry.addend) as *mut u8)
+        if va & len.wrapping_sub(1) != 0 {
+            return None;
+        }
+        self.lookup(va, 1, access)
     }
 
     /// Translate `va` for `access` by `view`, and remember it when it leads to RAM. Call it when [`Tlb::lookup`] found
@@ -175,17 +183,14 @@ impl Tlb {
         access: Access,
         guard: &impl Fn(u64, u64, Access) -> bool,
     ) -> Result<Translation, Fault> {
-        let selected = self.number(view, access);
-        let place = index(va, selected.salt);
-        let tag = va & !PAGE_MASK | selected.context;
-        let class = (view.format as u8) << 3 | kind(view, access);
-        let entry = &mut self.entries[access as usize][place];
-        let origin = &self.origins[access as usize][place];
-        let here = (entry.tag ^ tag) & !PAGE_MASK == 0 && entry.tag != 0;
-        if here && origin.global() && origin.epoch == self.epoch && origin.class == class {
-            entry.tag = tag;
-            return Ok(Translation::Ram(va.wrapping_add(entry.addend) as *mut u8));
+        self.count_miss(access);
+        let key = Key::of(view, access);
+        let number = self.banks.find(key);
+        // A global page may have been entered by another address space.
+        if let Some(host) = self.banks.bank(number).find(va, access) {
+            return Ok(Translation::Ram((host | va & PAGE_MASK) as *mut u8));
         }
+        self.stats.walks += 1;
         let leaf = walk_guarded(ram, view, va, access, guard)?;
         let page = leaf.pa & !PAGE_MASK;
         if !guard(page, PAGE_SIZE, access) {
@@ -194,128 +199,83 @@ impl Tlb {
         let Some(host) = ram.host_at(page, PAGE_SIZE) else {
             return Ok(Translation::Device(leaf.pa));
         };
-        let addend = (host.expose_provenance() as u64).wrapping_sub(va & !PAGE_MASK);
+        let host = host.expose_provenance() as u64;
+        let number = if leaf.global { number } else { self.banks.find_local(key) };
         let shift = leaf.size.trailing_zeros();
-        self.entries[access as usize][place] = Entry { tag, addend };
-        self.origins[access as usize][place] = Origin {
-            epoch: self.epoch,
-            asid: view.asid,
-            class,
-            page: shift as u8 | if leaf.global { GLOBAL } else { 0 },
-        };
+        self.banks.bank(number).insert(va, access, host, Origin::new(shift, leaf.global));
         self.large.insert(va, shift);
-        Ok(Translation::Ram(va.wrapping_add(addend) as *mut u8))
+        // The selected view may have got a bank of its own.
+        self.reselect();
+        Ok(Translation::Ram((host | va & PAGE_MASK) as *mut u8))
     }
 
     /// Forget what `sfence.vma` (`sinval.vma`) with these operands says: all; one address space but for its global
     /// pages; the page or large page that `va` lies in, in all address spaces; or in one, unless it is global.
     pub fn flush(&mut self, va: Option<u64>, asid: Option<u16>) {
+        self.stats.flushes += 1;
         let Some(va) = va else {
-            if asid.is_none() {
-                self.advance_epoch();
+            self.banks.reclaim(asid);
+            match asid {
+                None => {
+                    self.large.clear();
+                    self.banks.of_space(None).for_each(|bank| bank.clear());
+                }
+                Some(_) => self.banks.of_space(asid).for_each(|bank| bank.drop_local()),
             }
-            self.contexts.retire(asid);
             return self.reselect();
         };
-        let large = self.large.may_hold(va);
-        for access in ALL {
-            if large {
-                (0..TLB_ENTRIES).for_each(|place| self.drop_if(access, place, va, asid));
-            } else {
-                salts(access).for_each(|salt| self.drop_if(access, index(va, salt), va, asid));
-            }
+        for bank in self.banks.of_space(asid) {
+            bank.drop_page(va, asid.is_some());
+            self.large.sizes(va).for_each(|shift| bank.drop_large(va, shift, asid.is_some()));
         }
     }
 
-    /// Let no entry be taken over any more. Epochs come back only after nothing is left that was entered in one.
-    fn advance_epoch(&mut self) {
-        self.large.clear();
-        self.epoch = self.epoch.checked_add(1).unwrap_or_else(|| {
-            self.entries.iter_mut().for_each(|array| array.fill(Entry::default()));
-            1
-        });
+    /// Remember that the translation of the code at `pc`, in the view that is switched to, lies at `code`. Forgotten
+    /// no later than the page that `pc` lies in. Does nothing when there is no entry for fetches of that page.
+    pub fn jump_insert(&mut self, pc: u64, code: u64) {
+        self.banks.fetch().insert_jump(pc, code);
     }
 
-    /// Forget the entry at `place` when a flush of `va` and `asid` covers it.
-    fn drop_if(&mut self, access: Access, place: usize, va: u64, asid: Option<u16>) {
-        let entry = &mut self.entries[access as usize][place];
-        let origin = self.origins[access as usize][place];
-        let page = entry.tag & !PAGE_MASK;
-        let mine = asid.is_none_or(|asid| asid == origin.asid && !origin.global());
-        if mine && origin.base(page) == origin.base(va) {
-            *entry = Entry::default();
-        }
+    /// Forget where all translations of code lie.
+    pub fn clear_jumps(&mut self) {
+        self.banks.of_space(None).for_each(|bank| bank.clear_jumps());
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn stats(&self) -> TlbStats {
+        self.stats
+    }
+
+    fn count_miss(&mut self, access: Access) {
+        let count = match access {
+            Access::Fetch => &mut self.stats.fetch_misses,
+            Access::Load => &mut self.stats.load_misses,
+            Access::Store => &mut self.stats.store_misses,
+        };
+        *count += 1;
     }
 
     fn select_fetch(&mut self) {
-        let view = self.fetch_view;
-        self.selected[Access::Fetch as usize] = self.number(&view, Access::Fetch);
+        let number = self.banks.find(Key::of(&self.fetch_view, Access::Fetch));
+        let bank = self.banks.select(number, 0);
+        (self.selected.fetch, self.selected.jumps) = (bank.entries(Access::Fetch), bank.jumps());
     }
 
     fn select_data(&mut self) {
-        let view = self.data_view;
-        self.selected[Access::Load as usize] = self.number(&view, Access::Load);
-        self.selected[Access::Store as usize] = self.selected[Access::Load as usize];
+        let number = self.banks.find(Key::of(&self.data_view, Access::Load));
+        let bank = self.banks.select(number, 1);
+        (self.selected.load, self.selected.store) = (bank.entries(Access::Load), bank.entries(Access::Store));
     }
 
     fn reselect(&mut self) {
         self.select_fetch();
         self.select_data();
     }
-
-    /// The number of `view`, having wiped the TLB if there was none left.
-    fn number(&mut self, view: &View, access: Access) -> Selected {
-        if let Some(selected) = self.contexts.select(view, access) {
-            return selected;
-        }
-        self.wipe();
-        self.contexts.select(view, access).unwrap_or_default()
-    }
-
-    fn wipe(&mut self) {
-        self.entries.iter_mut().for_each(|array| array.fill(Entry::default()));
-        self.contexts.restart();
-        self.large.clear();
-        self.reselect();
-    }
 }
 
 impl Default for Tlb {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// Where in its array the entry for `va` lies, in bytes.
-#[inline(always)]
-fn place(va: u64, salt: u64) -> usize {
-    ((va >> (PAGE_SHIFT - ENTRY_SHIFT) ^ salt) & PLACE_MASK) as usize
-}
-
-fn index(va: u64, salt: u64) -> usize {
-    place(va, salt) >> ENTRY_SHIFT
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn global_pages_do_not_survive_four_billion_flushes() {
-        const ROOT: u64 = 0x1000;
-        let ram = GuestRam::new(0, 0x4000).unwrap();
-        // A gigapage at 0, global: V, R, G, A.
-        ram.write(ROOT, &0x63u64.to_le_bytes()).unwrap();
-        let view = View { format: super::super::Format::Sv39, root: ROOT, ..View::BARE };
-        let mut tlb = Tlb::new();
-        tlb.switch(&view);
-        tlb.fill(&ram, &view, 0x2000, Access::Load).unwrap();
-        ram.write(ROOT, &[0]).unwrap();
-        // As many flushes later, the first epoch is back.
-        tlb.epoch = u32::MAX;
-        for _ in 0..2 {
-            tlb.flush(None, None);
-            assert_eq!(tlb.fill(&ram, &view, 0x2000, Access::Load), Err(Fault::Page));
-        }
     }
 }
