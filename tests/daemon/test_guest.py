@@ -198,14 +198,30 @@ async def test_stalled_boot_fails_by_progress_not_by_clock(autojump_clock: MockC
 
 async def test_idle_ticks_are_not_progress(autojump_clock: MockClock, staged: Staging) -> None:
     async def idles(process: FakeProcess) -> None:
+        process.machine["harts"] = [{"interrupts": 0}]
         while process.alive:
             await trio.sleep(1)
             process.machine["instructions"][0] += 100_000
+            process.machine["harts"][0]["interrupts"] += 250
 
     async with staged(idles, restart=restart("no"), boot_stall=30.0) as it:
         it.guest.start()
         await it.until(State.FAILED)
         assert trio.current_time() < 60
+
+
+async def test_what_devices_move_is_progress(autojump_clock: MockClock, staged: Staging) -> None:
+    async def reads_for_long(process: FakeProcess) -> None:
+        disk = {"reads": 0}
+        process.machine["disks"] = [disk]
+        for _ in range(100):
+            await trio.sleep(1)
+            disk["reads"] += 1
+
+    async with staged(reads_for_long, restart=restart("no"), boot_stall=30.0) as it:
+        it.guest.start()
+        await it.until(State.FAILED)
+        assert 100 + 30 <= trio.current_time() <= 100 + 40
 
 
 async def test_ladder_first_rung_asks_the_guest(autojump_clock: MockClock, staged: Staging) -> None:

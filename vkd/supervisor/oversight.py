@@ -204,10 +204,14 @@ def _count(fields: dict[str, object], name: str) -> int:
     return _number(fields.get(name))
 
 
-def _io(counters: object) -> int:
-    """Sum the counters of all devices, whatever they count."""
+def _io(counters: dict[str, object]) -> int:
+    """Sum the counters of disks and network cards, whatever they count; what harts count grows when idle, too."""
+    return sum(_sum(counters.get(devices)) for devices in ("disks", "nics"))
+
+
+def _sum(counters: object) -> int:
     if isinstance(counters, dict):
-        return sum(_io(value) for name, value in counters.items() if name != "instructions")
+        return sum(map(_sum, counters.values()))
     if isinstance(counters, list | tuple):
-        return sum(_io(value) for value in counters)
+        return sum(map(_sum, counters))
     return _number(counters)
