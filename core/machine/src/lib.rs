@@ -14,6 +14,7 @@ pub mod fpu;
 pub mod hart;
 pub mod irq;
 pub mod isa;
+pub mod jit;
 pub mod layout;
 pub mod loader;
 pub mod machine;

@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::FromRawFd;
+use std::sync::atomic::AtomicU64;
 
 use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
 
@@ -82,6 +83,17 @@ impl GuestRam {
     #[inline]
     pub fn host_at(&self, gpa: u64, len: u64) -> Option<*mut u8> {
         self.contains(gpa, len).then(|| self.host.wrapping_add((gpa - self.base) as usize))
+    }
+
+    /// The 512 words of page `number` of RAM.
+    ///
+    /// # Panics
+    /// When RAM has no such page.
+    #[must_use]
+    pub fn page(&self, number: usize) -> &[AtomicU64; 512] {
+        assert!((number as u64) < self.size >> 12);
+        // SAFETY: the page lies in RAM, which lives as long as `self` and is only accessed by raw or atomic accesses.
+        unsafe { &*self.host.add(number << 12).cast() }
     }
 
     /// The view that rust-vmm's queues take.

@@ -6,7 +6,10 @@
 use crate::isa::decode::length;
 use crate::isa::privileged::pseudo;
 use crate::isa::{decode, Op};
+use crate::jit::threshold;
 use crate::memory::GuestRam;
+
+use super::translated::Decoded;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -30,14 +33,22 @@ pub(super) struct Page {
     /// Number of the page within RAM.
     number: usize,
     generation: u64,
+    /// By halfword: jumps that may still lead there before it is hot.
+    pub heat: [u8; SLOTS],
     /// Entered since the last search for a page to replace.
     used: bool,
 }
 
 impl Page {
     fn new() -> Box<Self> {
-        let mut page =
-            Box::new(Self { ops: [UNDECODED; SLOTS + 1], copy: [0; CHUNKS], number: 0, generation: 0, used: false });
+        let mut page = Box::new(Self {
+            ops: [UNDECODED; SLOTS + 1],
+            copy: [0; CHUNKS],
+            number: 0,
+            generation: 0,
+            heat: [0; SLOTS],
+            used: false,
+        });
         page.ops[SLOTS] = PAGE_END;
         page
     }
@@ -53,6 +64,11 @@ impl Page {
         u32::from(high) << 16 | u32::from(self.half(slot))
     }
 
+    /// The page as far as it is decoded, for the translator.
+    pub fn decoded(&self) -> Decoded<'_> {
+        Decoded { number: self.number, generation: self.generation, copy: &self.copy, ops: &self.ops }
+    }
+
     /// Decode `slot`.
     pub fn decode(&mut self, slot: usize) {
         let crossing = slot == SLOTS - 1 && length(self.half(slot)) == 4;
@@ -65,6 +81,7 @@ impl Page {
             *copy = u64::from_le(chunk.load(Relaxed));
         }
         self.ops[..SLOTS].fill(UNDECODED);
+        self.heat.fill(threshold());
         self.number = number;
     }
 
@@ -108,7 +125,7 @@ impl CodeCache {
         let page = &mut *self.pages[place];
         page.used = true;
         if page.generation != generation {
-            page.verify(bytes(ram, number));
+            page.verify(ram.page(number));
             page.generation = generation;
         }
         page
@@ -124,7 +141,7 @@ impl CodeCache {
             self.places[self.pages[victim].number] = 0;
             victim
         };
-        self.pages[place].load(bytes(ram, number), number);
+        self.pages[place].load(ram.page(number), number);
         self.pages[place].generation = generation;
         self.places[number] = place as u16 + 1;
         place
@@ -140,11 +157,4 @@ impl CodeCache {
             }
         }
     }
-}
-
-/// The bytes of page `number`.
-fn bytes(ram: &GuestRam, number: usize) -> &[AtomicU64; CHUNKS] {
-    assert!((number as u64) < ram.size() >> 12);
-    // SAFETY: the page lies in RAM, which lives as long as `ram` and is only accessed by raw or atomic accesses.
-    unsafe { &*ram.host().add(number << 12).cast() }
 }

@@ -14,6 +14,7 @@ impl Hart {
     pub(crate) fn synchronize_code(&mut self) {
         self.wires.counters.code_fences.add(1);
         self.code_generation += 1;
+        self.tlb.clear_jumps();
         self.refetch = true;
     }
 

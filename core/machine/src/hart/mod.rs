@@ -19,6 +19,7 @@ mod run;
 mod sample;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod translated;
 mod trap;
 mod view;
 mod wait;
@@ -30,11 +31,14 @@ use crate::platform::Platform;
 use crate::vpagetable::{Tlb, View};
 
 pub use block::CacheBlock;
+pub(crate) use translated::layout;
+pub use translated::Decoded;
 pub use trap::{Cause, Exception};
 
 use atomic::Reservation;
 use csr::Csrs;
 use pmp::Pmp;
+use translated::Progress;
 
 /// Privilege modes, numbered as in `mstatus.MPP`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +70,8 @@ pub enum Flow {
     PageEnd,
     /// The instruction lies in two pages.
     Crossing,
+    /// A jump led to code that has become hot.
+    Hot,
 }
 
 /// One hart. Lives on its own thread.
@@ -100,6 +106,7 @@ pub struct Hart {
     restarted: bool,
     /// MTI and STI as of the last look at the clock.
     timer_pending: u64,
+    progress: Progress,
     id: usize,
     platform: Arc<Platform>,
     wires: Arc<HartWires>,
@@ -133,6 +140,7 @@ impl Hart {
             recheck: true,
             restarted: false,
             timer_pending: 0,
+            progress: Progress::default(),
             id,
             platform,
             wires,

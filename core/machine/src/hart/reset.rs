@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::code::CodeCache;
+use super::run::Code;
 use super::Hart;
 use crate::irq::HartWires;
 
@@ -19,7 +19,7 @@ impl Hart {
     ///
     /// On hardware harts leave reset together; our threads may be milliseconds apart. OpenSBI's harts draw lots for who
     /// boots, and one that comes to the draw after the winner is through with its start-up waits for it for ever.
-    pub(super) fn leave_reset(&mut self, code: &mut CodeCache, wires: &HartWires) -> bool {
+    pub(super) fn leave_reset(&mut self, code: &mut Code, wires: &HartWires) -> bool {
         if !self.attend() {
             return false;
         }

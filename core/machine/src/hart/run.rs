@@ -8,11 +8,14 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 
 use super::code::{CodeCache, Page};
+use super::translated::Enter;
 use super::trap::{Cause, Exception};
 use super::{Flow, Hart};
 use crate::irq::HartWires;
 use crate::isa::row::Exec;
 use crate::isa::{self, decode, Op};
+use crate::jit::{self, Translator};
+use crate::platform::Platform;
 use crate::power::Exit;
 
 /// Instructions between two looks at the clock: some ten microseconds.
@@ -38,6 +41,21 @@ static HANDLERS: [Exec; DISPATCH] = {
     table
 };
 
+/// A hart's code in the forms that it executes.
+pub(super) struct Code {
+    pub decoded: CodeCache,
+    pub translator: Option<Translator>,
+}
+
+impl Code {
+    /// Nothing yet.
+    pub fn new(platform: &Platform) -> Self {
+        let (ram, harts) = (&platform.ram, platform.wires.len());
+        let translator = if platform.translate { Translator::new(ram, harts) } else { None };
+        Self { decoded: CodeCache::new(ram, harts), translator }
+    }
+}
+
 impl Hart {
     /// Execute until the machine is off. A panic in here ends the machine with [`Exit::Fault`].
     pub fn run(&mut self) {
@@ -52,7 +70,7 @@ impl Hart {
     }
 
     fn run_until_off(&mut self) {
-        let mut code = CodeCache::new(&self.platform.ram, self.platform.wires.len());
+        let mut code = Code::new(&self.platform);
         let wires = Arc::clone(&self.wires);
         while self.await_start() {
             self.end_rest();
@@ -69,24 +87,56 @@ impl Hart {
     }
 
     /// Execute about `budget` instructions, fewer when somebody asks for attention.
-    pub(super) fn execute(&mut self, code: &mut CodeCache, wires: &HartWires, budget: u64) {
-        let limit = self.retired + budget;
+    pub(super) fn execute(&mut self, code: &mut Code, wires: &HartWires, budget: u64) {
+        self.progress.limit = self.retired + budget;
+        let mut interpret = false;
         for _ in 0..MAX_TURNS {
             self.refetch = false;
-            match self.fetch_page(self.pc) {
-                Ok(number) => {
-                    let page = code.enter(&self.platform.ram, number, self.code_generation);
-                    if self.execute_page(page, wires, limit) {
-                        return;
-                    }
+            let number = match self.fetch_page(self.pc) {
+                Ok(number) => number,
+                Err(exception) => {
+                    self.take_exception(self.pc, exception);
+                    continue;
                 }
-                Err(exception) => self.take_exception(self.pc, exception),
+            };
+            if !std::mem::take(&mut interpret) {
+                if let Some((enter, address)) = self.translation(code, number) {
+                    match self.enter_translated(enter, address) {
+                        jit::Exit::Go => {}
+                        jit::Exit::Interpret => interpret = true,
+                        jit::Exit::Attend => return,
+                    }
+                    continue;
+                }
+            }
+            let page = code.decoded.enter(&self.platform.ram, number, self.code_generation);
+            if self.execute_page(page, wires, self.progress.limit) {
+                return;
             }
         }
     }
 
-    /// Execute from `self.pc`, which lies in `page`, until another page has to be entered (`false`) or the budget is used up
-    /// (`true`).
+    /// The translation of what is at the pc, which lies in page `number` of RAM, made now if it is hot.
+    fn translation(&mut self, code: &mut Code, number: usize) -> Option<(Enter, u64)> {
+        let translator = code.translator.as_mut()?;
+        let (ram, slot) = (&self.platform.ram, slot(self.pc));
+        let mut entry = translator.entry(ram, number, slot, self.code_generation);
+        if entry.is_none() {
+            let page = code.decoded.enter(ram, number, self.code_generation);
+            if page.heat[slot] == 0 {
+                entry = translator.translate(&mut self.tlb, &page.decoded(), slot);
+            }
+            if entry.is_none() {
+                page.heat[slot] = page.heat[slot].wrapping_sub(1);
+            }
+        }
+        let entry = entry?;
+        self.tlb.jump_insert(self.pc, entry);
+        Some((translator.enter(), entry))
+    }
+
+    /// Execute from `self.pc`, which lies in `page`, until another page or a translation has to be entered (`false`) or the
+    /// budget is used up (`true`).
     fn execute_page(&mut self, page: &mut Page, wires: &HartWires, limit: u64) -> bool {
         let base = self.pc & !0xfff;
         loop {
@@ -94,7 +144,7 @@ impl Hart {
             let slot = slot(self.pc);
             match flow {
                 Flow::Next => return true,
-                Flow::Jump => return false,
+                Flow::Jump | Flow::Hot => return false,
                 Flow::PageEnd => {}
                 Flow::Trap => self.take_raised(page.word(slot)),
                 Flow::System => self.step(&page.ops[slot], page.word(slot)),
@@ -120,7 +170,7 @@ impl Hart {
     /// The inner loop: execute from `self.pc`, which lies in `page`. Returns with the state exact, in front of the operation
     /// that asked for something; after a jump out of the page ([`Flow::Jump`]); or because it is time to attend ([`Flow::Next`]).
     #[inline(never)]
-    fn stretch(&mut self, page: &Page, wires: &HartWires, limit: u64) -> Flow {
+    fn stretch(&mut self, page: &mut Page, wires: &HartWires, limit: u64) -> Flow {
         let (mut pc, mut retired) = (self.pc, self.retired);
         let base = pc & !0xfff;
         let mut slot = slot(pc);
@@ -141,6 +191,10 @@ impl Hart {
                     break Flow::Jump;
                 }
                 slot = self::slot(pc);
+                if page.heat[slot] == 0 {
+                    break Flow::Hot;
+                }
+                page.heat[slot] -= 1;
             } else {
                 break flow;
             }
@@ -151,7 +205,7 @@ impl Hart {
     }
 
     /// Execute `op`, of the bits `word`, at `self.pc` with the state exact before and after.
-    fn step(&mut self, op: &Op, word: u32) {
+    pub(super) fn step(&mut self, op: &Op, word: u32) {
         match (isa::row(op.id).exec)(self, op, self.pc) {
             Flow::Jump => {
                 self.retired += 1;

@@ -10,13 +10,16 @@ const MACHINE: View = View { root: 1, ..View::BARE };
 impl Hart {
     /// Bring views and TLB into line after a change of privilege, `mstatus`, `satp` or `menvcfg`.
     pub(super) fn update_views(&mut self) {
-        self.refetch = true;
+        let (fetch, view) = (self.tlb.selected().fetch, self.fetch_view);
         self.fetch_view = self.view(self.privilege);
         let mprv = self.privilege == Privilege::Machine && self.csr.mstatus & status::MPRV != 0;
         self.data_privilege = if mprv { status::mpp(self.csr.mstatus) } else { self.privilege };
         self.data_view = self.view(self.data_privilege);
         self.tlb.switch(&self.fetch_view);
         self.tlb.switch_data(&self.data_view);
+        // Rights of loads and stores make no difference to what is fetched.
+        let same = |v: &View| (v.format, v.root, v.asid, v.user);
+        self.refetch |= same(&view) != same(&self.fetch_view) || !std::ptr::eq(fetch, self.tlb.selected().fetch);
     }
 
     pub(super) fn view(&self, privilege: Privilege) -> View {

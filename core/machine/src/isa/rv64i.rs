@@ -10,7 +10,7 @@ pub(crate) const fn sext32(value: u64) -> u64 {
 }
 
 /// The fence that is a hint to spin slowly: fm 0, predecessor W, no successor (Zihintpause).
-const PAUSE: i32 = 0x010;
+pub(crate) const PAUSE: i32 = 0x010;
 
 rows! { super::base::RV64I;
     LUI    "lui"    "....................      ..... 0110111" Upper upper(|_, i| i);

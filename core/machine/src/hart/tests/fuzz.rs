@@ -5,8 +5,8 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::code::CodeCache;
 use super::*;
+use crate::hart::run::Code;
 use crate::isa::ALL;
 
 /// Words that are instructions more often than not.
@@ -40,7 +40,7 @@ proptest! {
         for (i, value) in regs.iter().enumerate().skip(1) {
             hart.x[i] = *value;
         }
-        let mut cache = CodeCache::new(&platform.ram, platform.wires.len());
+        let mut cache = Code::new(&platform);
         hart.end_rest();
         let wires = Arc::clone(&hart.wires);
         for _ in 0..8 {

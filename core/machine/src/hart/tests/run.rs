@@ -1,7 +1,7 @@
 //! The run loop: page ends, jumps, eviction of decoded pages.
 
-use super::super::code::CodeCache;
 use super::*;
+use crate::hart::run::Code;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -88,7 +88,7 @@ fn turn(page: &[u8]) -> u64 {
     hart.end_rest();
     assert!(hart.attend());
     let wires = Arc::clone(&hart.wires);
-    hart.execute(&mut CodeCache::new(&platform.ram, 1), &wires, 4096);
+    hart.execute(&mut Code::new(&platform), &wires, 4096);
     hart.retired
 }
 
@@ -109,7 +109,7 @@ fn code_that_never_jumps_still_looks_up() {
 fn a_hart_that_starts_anew_sees_memory_as_it_is() {
     let mut hart = ready(&[addi(A0, ZERO, 1), 0x0000_006f], Privilege::Machine);
     let wires = Arc::clone(&hart.wires);
-    let mut cache = CodeCache::new(&hart.platform.ram, 1);
+    let mut cache = Code::new(&hart.platform);
     hart.execute(&mut cache, &wires, 4096);
     assert_eq!(hart.reg(A0), 1);
     write(&hart.platform, CODE, &[addi(A0, ZERO, 2)]);

@@ -1,0 +1,126 @@
+//! The hart's side of translated code: what it finds where, and what it calls.
+
+use super::Hart;
+use crate::isa::{self, Op};
+use crate::jit::{Embedded, Exit, GO_ON};
+use crate::vpagetable::{Access, Translation};
+
+use super::Flow;
+
+/// A page of code as the interpreter has decoded it.
+pub struct Decoded<'a> {
+    /// Number of the page within RAM.
+    pub number: usize,
+    /// The bytes are not older.
+    pub generation: u64,
+    /// The bytes.
+    pub copy: &'a [u64; 512],
+    /// By halfword, as far as decoded.
+    pub ops: &'a [Op],
+}
+
+impl Decoded<'_> {
+    /// The bits at halfword `slot`; the upper half is zero in the last one.
+    #[must_use]
+    pub fn word(&self, slot: usize) -> u32 {
+        let half = |slot: usize| (self.copy.get(slot / 4).copied().unwrap_or(0) >> (slot % 4 * 16)) as u16;
+        u32::from(half(slot + 1)) << 16 | u32::from(half(slot))
+    }
+}
+
+/// Enters translated code: hart and address of the code to an [`Exit`].
+pub(crate) type Enter = unsafe extern "sysv64" fn(*mut Hart, u64) -> u64;
+
+/// What the run loop and translated code tell each other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// Virtual address of the page that is being executed.
+    page: u64,
+    /// Instructions left until it is time to attend; negative when it was overdrawn.
+    left: i64,
+    /// What `left` counts down to: the value of [`Hart::retired`] at which it is 0.
+    pub limit: u64,
+}
+
+/// Offsets into [`Hart`] for generated code, bytes.
+pub(crate) mod layout {
+    use std::mem::offset_of;
+
+    use super::{Hart, Progress};
+    use crate::vpagetable::Selected;
+
+    pub const X: usize = offset_of!(Hart, x);
+    pub const PC: usize = offset_of!(Hart, pc);
+    pub const PAGE: usize = offset_of!(Hart, progress) + offset_of!(Progress, page);
+    pub const LEFT: usize = offset_of!(Hart, progress) + offset_of!(Progress, left);
+    /// What is selected lies at the start of the TLB.
+    const SELECTED: usize = offset_of!(Hart, tlb);
+    pub const LOAD: usize = SELECTED + offset_of!(Selected, load);
+    pub const STORE: usize = SELECTED + offset_of!(Selected, store);
+    pub const JUMPS: usize = SELECTED + offset_of!(Selected, jumps);
+}
+
+impl Hart {
+    /// Run the translation at `code` of what is at the hart's pc.
+    pub(super) fn enter_translated(&mut self, enter: Enter, code: u64) -> Exit {
+        self.progress.left = self.progress.limit.wrapping_sub(self.retired) as i64;
+        let hart: *mut Self = self;
+        // SAFETY: `code` is a translation that the translator has just named; `hart` is exclusively ours.
+        let exit = Exit::from_code(unsafe { enter(hart, code) });
+        self.retired = self.progress.limit.wrapping_sub(self.progress.left as u64);
+        exit
+    }
+}
+
+/// Fill the TLB for an access of `len` bytes at `va`. Not zero when all of them lie in one page of RAM that may be accessed so.
+///
+/// # Safety
+/// `hart` is valid, and nobody else uses it.
+pub(crate) unsafe extern "sysv64" fn fill(hart: *mut Hart, va: u64, len: u64, access: u32) -> u64 {
+    // SAFETY: the caller's promise.
+    let hart = unsafe { &mut *hart };
+    let access = if access == Access::Store as u32 { Access::Store } else { Access::Load };
+    let one_page = (va & 0xfff) + len <= 4096;
+    u64::from(one_page && matches!(hart.translate(va, access), Ok(Translation::Ram(_))))
+}
+
+/// Execute an operation that needs nothing but registers and memory. Not zero when it cannot be done here.
+///
+/// # Safety
+/// As for [`fill`]; `embedded` is valid.
+pub(crate) unsafe extern "sysv64" fn execute(hart: *mut Hart, embedded: *const Embedded) -> u64 {
+    // SAFETY: the caller's promise.
+    let (hart, embedded) = unsafe { (&mut *hart, &*embedded) };
+    let pc = hart.progress.page.wrapping_add(u64::from(embedded.offset));
+    let flow = (isa::row(embedded.op.id).exec)(hart, &embedded.op, pc);
+    u64::from(flow != Flow::Next)
+}
+
+/// Execute an operation that needs the exact state. [`GO_ON`] when the code may go on behind it; else an [`Exit`].
+///
+/// # Safety
+/// As for [`execute`].
+pub(crate) unsafe extern "sysv64" fn system(hart: *mut Hart, embedded: *const Embedded) -> u64 {
+    // SAFETY: the caller's promise.
+    let (hart, embedded) = unsafe { (&mut *hart, &*embedded) };
+    let ahead = i64::from(embedded.ahead);
+    let limit = hart.progress.limit;
+    hart.pc = hart.progress.page.wrapping_add(u64::from(embedded.offset));
+    hart.retired = limit.wrapping_sub((hart.progress.left + ahead) as u64);
+    let next = hart.pc.wrapping_add(u64::from(embedded.op.len));
+    hart.refetch = false;
+    hart.step(&embedded.op, embedded.word);
+    let attend = hart.wires.attention() || hart.retired >= limit;
+    if !attend && hart.recheck {
+        hart.accept_interrupt();
+    }
+    hart.progress.left = limit.wrapping_sub(hart.retired) as i64;
+    if attend {
+        Exit::Attend as u64
+    } else if hart.pc != next || hart.refetch {
+        Exit::Go as u64
+    } else {
+        hart.progress.left -= ahead - 1;
+        GO_ON
+    }
+}

@@ -1,0 +1,38 @@
+//! Hosts without a translator interpret everything.
+
+use crate::memory::GuestRam;
+use crate::vpagetable::Tlb;
+
+/// Whether this host can translate, or why not.
+///
+/// # Errors
+/// It cannot.
+pub fn supported() -> Result<(), &'static str> {
+    Err("there is no translator for this processor; guest code is interpreted")
+}
+
+/// Does not exist.
+pub enum Translator {}
+
+impl Translator {
+    /// There is none.
+    #[must_use]
+    pub fn new(_ram: &GuestRam, _harts: usize) -> Option<Self> {
+        None
+    }
+
+    /// Never called.
+    pub fn entry(&mut self, _ram: &GuestRam, _number: usize, _slot: usize, _generation: u64) -> Option<u64> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn translate(&mut self, _tlb: &mut Tlb, _page: &crate::hart::Decoded<'_>, _slot: usize) -> Option<u64> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn enter(&self) -> crate::hart::translated::Enter {
+        match *self {}
+    }
+}

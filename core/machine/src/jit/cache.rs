@@ -1,0 +1,211 @@
+//! Which code has been translated, and where the translation lies.
+
+use super::arena::{Arena, Offset, CHUNKS};
+use super::region::{self, Region};
+use super::x64::{self, Stubs};
+use crate::hart::translated::Enter;
+use crate::hart::Decoded;
+use crate::memory::GuestRam;
+use crate::vpagetable::Tlb;
+
+/// Code of all harts of a machine, bytes.
+const CODE_IN_ALL: usize = 48 << 20;
+/// Bounds of one hart's share.
+const CODE_OF_ONE: (usize, usize) = (4 << 20, 16 << 20);
+/// Room that has to be left for a region: more than the largest one takes.
+const ROOM: usize = 192 << 10;
+
+/// The addresses of a block.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    /// Halfword of the page.
+    pub slot: u16,
+    /// Where jumps from elsewhere lead, the pc being in the first scratch register.
+    pub outer: Offset,
+    /// Where jumps from the same page lead.
+    pub inner: Offset,
+}
+
+/// A jump to a block of the same page.
+#[derive(Clone, Copy)]
+pub(super) struct Link {
+    /// Halfword of the page that it leads to.
+    pub slot: u16,
+    /// Where its displacement lies.
+    pub at: Offset,
+}
+
+/// What the emitter made of a region.
+pub(super) struct Piece {
+    pub code: Vec<u8>,
+    pub entries: Vec<Entry>,
+    /// Jumps to blocks of the page that are not in the region. They lead out of the translation as long as they are not patched.
+    pub links: Vec<Link>,
+}
+
+/// The translations of one physical page.
+struct Page {
+    number: usize,
+    /// What it was translated from.
+    digest: u64,
+    /// When that was last looked at.
+    generation: u64,
+    /// Chunks of the arena that hold its code, one bit each.
+    chunks: u8,
+    /// By rising slot.
+    entries: Vec<Entry>,
+    /// Jumps to what is not translated yet.
+    open: Vec<Link>,
+}
+
+/// The translations of one hart.
+pub struct Translator {
+    arena: Arena,
+    stubs: Stubs,
+    /// By number of the page within RAM: 0, or 1 + index in `pages`.
+    places: Vec<u32>,
+    pages: Vec<Page>,
+    /// Regions translated since the start.
+    pub translations: u64,
+}
+
+impl Translator {
+    /// A translator for one of `harts` harts over `ram`; `None` where the host cannot translate.
+    #[must_use]
+    pub fn new(ram: &GuestRam, harts: usize) -> Option<Self> {
+        super::supported().ok()?;
+        let size = (CODE_IN_ALL / harts).clamp(CODE_OF_ONE.0, CODE_OF_ONE.1);
+        let mut arena = Arena::new(size).ok()?;
+        let stubs = x64::write_stubs(&mut arena);
+        arena.fix();
+        let places = vec![0; (ram.size() >> 12) as usize];
+        Some(Self { arena, stubs, places, pages: Vec::new(), translations: 0 })
+    }
+
+    /// The function that enters translated code.
+    #[must_use]
+    pub fn enter(&self) -> Enter {
+        self.stubs.enter
+    }
+
+    /// Bytes of code in use.
+    #[must_use]
+    pub fn code_bytes(&self) -> usize {
+        self.arena.used()
+    }
+
+    /// Address of the translation of halfword `slot` of page `number`, the page's bytes not being older than `generation`.
+    pub fn entry(&mut self, ram: &GuestRam, number: usize, slot: usize, generation: u64) -> Option<u64> {
+        let place = self.places[number].checked_sub(1)? as usize;
+        let page = &mut self.pages[place];
+        if page.generation != generation {
+            if digest_of_ram(ram, number) != page.digest {
+                // Jump caches were emptied when the generation went up, and nothing of the page has been entered since.
+                self.forget(place);
+                return None;
+            }
+            page.generation = generation;
+        }
+        let found = page.entries.binary_search_by_key(&slot, |entry| usize::from(entry.slot)).ok()?;
+        Some(self.arena.address(page.entries[found].outer))
+    }
+
+    /// Translate what begins at halfword `slot` of `decoded`. `None` when that cannot be translated.
+    pub fn translate(&mut self, tlb: &mut Tlb, decoded: &Decoded<'_>, slot: usize) -> Option<u64> {
+        if let Some(chunk) = self.arena.make_room(ROOM) {
+            self.evict(chunk);
+            tlb.clear_jumps();
+        }
+        let digest = digest(decoded.copy.iter().copied());
+        let mut place = self.places[decoded.number].checked_sub(1).map(|place| place as usize);
+        if let Some(stale) = place.filter(|place| self.pages[*place].digest != digest) {
+            self.forget(stale);
+            tlb.clear_jumps();
+            place = None;
+        }
+        let known = |slot: usize| place.is_some_and(|place| self.pages[place].find(slot).is_some());
+        let region = region::discover(decoded.ops, slot, known)?;
+        let place = place.unwrap_or_else(|| self.admit(decoded, digest));
+        self.install(place, &region, decoded);
+        let entry = *self.pages[place].find(slot)?;
+        Some(self.arena.address(entry.outer))
+    }
+
+    fn install(&mut self, place: usize, region: &Region, decoded: &Decoded<'_>) {
+        let base = self.arena.next();
+        let mut piece = x64::emit(region, decoded, &self.stubs, self.arena.address(base), base);
+        if piece.code.len() > ROOM {
+            // Cannot be by the bounds of a region; were it so, the code would simply not be used.
+            return;
+        }
+        let page = &mut self.pages[place];
+        page.chunks |= 1 << self.arena.chunk();
+        page.entries.append(&mut piece.entries);
+        page.entries.sort_by_key(|entry| entry.slot);
+        page.open.append(&mut piece.links);
+        self.arena.append(&piece.code);
+        let (entries, arena) = (&page.entries, &mut self.arena);
+        page.open.retain(|link| {
+            let Ok(found) = entries.binary_search_by_key(&link.slot, |entry| entry.slot) else { return true };
+            arena.patch_jump(link.at, entries[found].inner);
+            false
+        });
+        self.translations += 1;
+    }
+
+    fn admit(&mut self, decoded: &Decoded<'_>, digest: u64) -> usize {
+        self.pages.push(Page {
+            number: decoded.number,
+            digest,
+            generation: decoded.generation,
+            chunks: 0,
+            entries: Vec::new(),
+            open: Vec::new(),
+        });
+        self.places[decoded.number] = self.pages.len() as u32;
+        self.pages.len() - 1
+    }
+
+    /// Forget the pages that have code in `chunk`.
+    fn evict(&mut self, chunk: usize) {
+        debug_assert!(chunk < CHUNKS);
+        for place in (0..self.pages.len()).rev() {
+            if self.pages[place].chunks >> chunk & 1 != 0 {
+                self.forget(place);
+            }
+        }
+    }
+
+    /// Forget the page at `place`. Its code stays where it is, but nothing leads there any more once the jump caches are empty.
+    fn forget(&mut self, place: usize) {
+        let page = self.pages.swap_remove(place);
+        self.places[page.number] = 0;
+        if let Some(moved) = self.pages.get(place) {
+            self.places[moved.number] = place as u32 + 1;
+        }
+    }
+}
+
+impl Page {
+    fn find(&self, slot: usize) -> Option<&Entry> {
+        let found = self.entries.binary_search_by_key(&slot, |entry| usize::from(entry.slot)).ok()?;
+        Some(&self.entries[found])
+    }
+}
+
+/// A digest of a page's 512 words, in four lanes that the host computes side by side.
+fn digest(words: impl Iterator<Item = u64>) -> u64 {
+    const FACTORS: [u64; 4] =
+        [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb, 0xd6e8_feb8_6659_fd93];
+    let mut lanes = FACTORS;
+    for (i, word) in words.enumerate() {
+        let lane = &mut lanes[i % 4];
+        *lane = (*lane ^ word).wrapping_mul(FACTORS[i % 4]).rotate_left(29);
+    }
+    lanes.into_iter().fold(0, |all, lane| (all ^ lane).wrapping_mul(FACTORS[0]).rotate_left(31))
+}
+
+fn digest_of_ram(ram: &GuestRam, number: usize) -> u64 {
+    use std::sync::atomic::Ordering::Relaxed;
+    digest(ram.page(number).iter().map(|word| u64::from_le(word.load(Relaxed))))
+}

@@ -1,0 +1,89 @@
+//! The translator: hot guest code becomes code of the host.
+//!
+//! The interpreter counts how often jumps lead somewhere. What is hot is translated by [`region`]s, sets of basic blocks of
+//! one page. Translations are kept by physical page ([`cache`]), so that all processes share them; they are laid down in
+//! memory that is never writable and executable at once ([`arena`]). `x64` writes the code; another host needs a folder
+//! like it and nothing else.
+//!
+//! Rules of translated code:
+//! - The state is exact in front of every instruction. Whatever cannot be done there, because it faults or touches a device, is
+//!   left to the interpreter, which executes the same instruction again. So the translator knows no traps.
+//! - The pc is implied. Code knows its place within the page; where the page is, virtually, is set when it is entered.
+//! - Jumps within a page lead straight to their target. All others go through the jump cache of the address space
+//!   ([`crate::vpagetable`]), which holds only what the TLB would fetch.
+//! - Every loop counts instructions down and ends when they are used up.
+//! - Memory is read as it was when its page was entered first after the last `fence.i`: then pages are compared with what they
+//!   were translated from.
+
+#[cfg(target_arch = "x86_64")]
+mod arena;
+#[cfg(target_arch = "x86_64")]
+mod cache;
+#[cfg(target_arch = "x86_64")]
+mod region;
+#[cfg(target_arch = "x86_64")]
+mod x64;
+
+#[cfg(not(target_arch = "x86_64"))]
+mod absent;
+
+#[cfg(not(target_arch = "x86_64"))]
+pub use absent::{supported, Translator};
+#[cfg(target_arch = "x86_64")]
+pub use {cache::Translator, x64::supported};
+
+use std::sync::LazyLock;
+
+/// How translated code ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Exit {
+    /// At the hart's pc, which has to be looked up.
+    Go = 1,
+    /// In front of an instruction that has to be interpreted.
+    Interpret = 2,
+    /// It is time to attend.
+    Attend = 3,
+}
+
+impl Exit {
+    /// The exit that generated code calls `code`.
+    #[must_use]
+    pub fn from_code(code: u64) -> Self {
+        match code {
+            1 => Self::Go,
+            2 => Self::Interpret,
+            _ => Self::Attend,
+        }
+    }
+}
+
+/// What helpers that translated code calls return when it is to go on behind the instruction.
+pub const GO_ON: u64 = 0;
+
+/// How often a jump leads somewhere before that is translated.
+const THRESHOLD: u8 = 24;
+
+/// [`THRESHOLD`], or what the environment variable `VKD_TRANSLATE_AFTER` (0 to 255) says instead, for tests.
+#[must_use]
+pub fn threshold() -> u8 {
+    static VALUE: LazyLock<u8> = LazyLock::new(|| {
+        let value = std::env::var("VKD_TRANSLATE_AFTER").ok();
+        value.and_then(|value| value.parse().ok()).unwrap_or(THRESHOLD)
+    });
+    *VALUE
+}
+
+/// An operation that the hart itself executes, as it lies in generated code.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Embedded {
+    /// The operation.
+    pub op: crate::isa::Op,
+    /// The instruction's bits.
+    pub word: u32,
+    /// Where it lies in its page, bytes.
+    pub offset: u32,
+    /// Instructions of its block that have been counted already but not executed, itself included.
+    pub ahead: u32,
+}

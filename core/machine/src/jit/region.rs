@@ -1,0 +1,152 @@
+//! Regions: what is translated at once. A region is a set of basic blocks of one page that jump to each other.
+//!
+//! Only code that has been executed belongs to it, which the cache of decoded code knows: an operation is decoded when it is
+//! reached. So the arms of branches that are never taken cost nothing.
+
+use std::collections::BTreeMap;
+
+use crate::isa::privileged::{self, pseudo};
+use crate::isa::{rv64i, Op};
+
+/// Halfwords in a page.
+const SLOTS: usize = 2048;
+/// Bounds of one region.
+const MAX_OPS: usize = 600;
+const MAX_BLOCKS: usize = 96;
+
+/// A basic block: its operations are executed in order, the last one may jump.
+pub(super) struct Block {
+    /// Halfword of the page at which it begins.
+    pub start: usize,
+    /// Halfword behind its last operation.
+    pub end: usize,
+    /// Its operations, by halfword.
+    pub ops: Vec<(usize, Op)>,
+    /// Whether anything but the block before it leads here.
+    pub target: bool,
+}
+
+/// Blocks by rising address.
+pub(super) struct Region {
+    /// At least one.
+    pub blocks: Vec<Block>,
+}
+
+/// Where an operation may lead besides the next one, and whether it may lead there.
+enum End {
+    /// It does not end a block.
+    No,
+    /// A conditional branch.
+    Branch(i64),
+    /// A jump; the code behind it is returned to when it is a call.
+    Jump { to: Option<i64>, returns: bool },
+    /// An operation that the interpreter or a trap handler goes on from.
+    Leave { returns: bool },
+}
+
+fn end(op: &Op, slot: usize) -> End {
+    let target = (slot * 2) as i64 + i64::from(op.imm);
+    let call = op.rd != crate::isa::SINK;
+    match op.id {
+        rv64i::BEQ | rv64i::BNE | rv64i::BLT | rv64i::BGE | rv64i::BLTU | rv64i::BGEU => End::Branch(target),
+        rv64i::JAL => End::Jump { to: Some(target), returns: call },
+        rv64i::JALR => End::Jump { to: None, returns: call },
+        rv64i::ECALL => End::Leave { returns: true },
+        rv64i::EBREAK | rv64i::FENCE_I | privileged::SRET | privileged::MRET => End::Leave { returns: false },
+        pseudo::ILLEGAL | pseudo::CROSSING | pseudo::PAGE_END | pseudo::UNDECODED => End::Leave { returns: false },
+        _ => End::No,
+    }
+}
+
+/// Whether `op` stands for no instruction of which the page holds all.
+pub(super) fn is_pseudo(op: &Op) -> bool {
+    matches!(op.id, pseudo::ILLEGAL | pseudo::CROSSING | pseudo::PAGE_END | pseudo::UNDECODED)
+}
+
+/// Halfword of the page that `offset`, in bytes, is, if it lies in the page.
+fn inside(offset: i64) -> Option<usize> {
+    (0..SLOTS as i64 * 2).contains(&offset).then_some(offset as usize / 2)
+}
+
+/// The region that begins at `start` of the page that was decoded to `ops`, less what is `known` already. `None` when there
+/// is nothing to translate.
+pub(super) fn discover(ops: &[Op], start: usize, known: impl Fn(usize) -> bool) -> Option<Region> {
+    // Whether a block is the target of a jump, by its start.
+    let mut leaders = BTreeMap::from([(start, true)]);
+    let mut left = vec![start];
+    let mut total = 0;
+    while let Some(leader) = left.pop() {
+        let mut slot = leader;
+        let mut add = |slot: usize, target: bool, left: &mut Vec<usize>| {
+            if let Some(is_target) = leaders.get_mut(&slot) {
+                *is_target |= target;
+            } else if leaders.len() < MAX_BLOCKS && slot < SLOTS && !is_pseudo(&ops[slot]) && !known(slot) {
+                leaders.insert(slot, target);
+                left.push(slot);
+            }
+        };
+        while slot < SLOTS && total < MAX_OPS {
+            let op = &ops[slot];
+            if is_pseudo(op) {
+                break;
+            }
+            total += 1;
+            let next = slot + usize::from(op.len) / 2;
+            match end(op, slot) {
+                End::No => {}
+                End::Branch(target) => {
+                    // The last one that is put in is looked at first: fall-through before target.
+                    if let Some(target) = inside(target) {
+                        add(target, true, &mut left);
+                    }
+                    add(next, false, &mut left);
+                    break;
+                }
+                End::Jump { to, returns } => {
+                    if returns {
+                        add(next, true, &mut left);
+                    }
+                    if let Some(target) = to.and_then(inside) {
+                        add(target, true, &mut left);
+                    }
+                    break;
+                }
+                End::Leave { returns } => {
+                    if returns {
+                        add(next, true, &mut left);
+                    }
+                    break;
+                }
+            }
+            slot = next;
+        }
+    }
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut total = 0;
+    let starts: Vec<_> = leaders.iter().map(|(slot, target)| (*slot, *target)).collect();
+    for (start, target) in starts {
+        let mut block = Block { start, end: start, ops: Vec::new(), target };
+        while block.end < SLOTS && total < 2 * MAX_OPS {
+            let op = ops[block.end];
+            if is_pseudo(&op) || (block.end != start && leaders.contains_key(&block.end)) {
+                break;
+            }
+            total += 1;
+            let slot = block.end;
+            block.ops.push((slot, op));
+            block.end += usize::from(op.len) / 2;
+            if !matches!(end(&op, slot), End::No) {
+                break;
+            }
+        }
+        if !block.ops.is_empty() {
+            blocks.push(block);
+        }
+    }
+    // A block that others reach by falling through must be entered with a count of its own if they are not its neighbours.
+    for i in 0..blocks.len() {
+        let neighbour = i > 0 && blocks[i - 1].end == blocks[i].start;
+        blocks[i].target |= !neighbour;
+    }
+    (!blocks.is_empty() && blocks.iter().any(|block| block.start == start)).then_some(Region { blocks })
+}

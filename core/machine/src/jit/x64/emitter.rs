@@ -1,0 +1,292 @@
+//! The emitter: regions in, code out. One file per kind of instruction beside this one.
+
+use std::collections::HashMap;
+
+use dynasm::dynasm;
+use dynasmrt::x64::X64Relocation;
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
+
+use super::registers::{field, place, Place, RAX};
+use super::stubs::Stubs;
+use crate::hart::{layout, Decoded};
+use crate::isa::{Op, Row, SINK};
+use crate::jit::arena::Offset;
+use crate::jit::cache::{Entry, Link, Piece};
+use crate::jit::region::{Block, Region};
+use crate::jit::Embedded;
+
+/// Where an operation is.
+#[derive(Clone, Copy)]
+pub(super) struct Site {
+    /// Offset into the page, bytes.
+    pub offset: i32,
+    /// Instructions of the block that have been counted but not executed in front of it, itself included.
+    pub ahead: i32,
+}
+
+/// Code that is seldom reached, written behind all the rest.
+type Cold = Box<dyn FnOnce(&mut Emitter<'_>)>;
+
+/// Writes the code of one region.
+pub(super) struct Emitter<'a> {
+    pub asm: VecAssembler<X64Relocation>,
+    pub stubs: &'a Stubs,
+    decoded: &'a Decoded<'a>,
+    /// Labels of the blocks' inner entries, by halfword of the page.
+    blocks: HashMap<usize, DynamicLabel>,
+    cold: Vec<Cold>,
+    /// Slots of the page that the region leads to without having them, and the ends of the jumps.
+    links: Vec<(usize, usize)>,
+    exits: HashMap<usize, DynamicLabel>,
+    pub here: Site,
+    /// The run of accesses that the current operation belongs to.
+    pub run: Option<super::memory::Run>,
+}
+
+/// Translate `region` of `decoded`; the code will lie at `address`, which is `base` in the arena.
+pub(in crate::jit) fn emit(region: &Region, decoded: &Decoded<'_>, stubs: &Stubs, address: u64, base: Offset) -> Piece {
+    let mut e = Emitter {
+        asm: VecAssembler::new(address as usize),
+        stubs,
+        decoded,
+        blocks: HashMap::new(),
+        cold: Vec::new(),
+        links: Vec::new(),
+        exits: HashMap::new(),
+        here: Site { offset: 0, ahead: 0 },
+        run: None,
+    };
+    for block in &region.blocks {
+        let label = e.asm.new_dynamic_label();
+        e.blocks.insert(block.start, label);
+    }
+    let mut entries = Vec::new();
+    for (i, block) in region.blocks.iter().enumerate() {
+        let next = region.blocks.get(i + 1).map(|block| block.start);
+        let at = e.block(block, next);
+        if block.target {
+            entries.push((block.start, at));
+        }
+    }
+    let mut outer = Vec::new();
+    for (slot, inner) in entries {
+        outer.push(Entry {
+            slot: slot as u16,
+            outer: base + e.outer_entry(slot) as Offset,
+            inner: base + inner as Offset,
+        });
+    }
+    while let Some(cold) = e.cold.pop() {
+        cold(&mut e);
+    }
+    let links = e.links.iter().map(|(slot, at)| Link { slot: *slot as u16, at: base + *at as Offset - 4 }).collect();
+    let code = e.asm.finalize().expect("labels are all defined and near");
+    Piece { code, entries: outer, links }
+}
+
+impl Emitter<'_> {
+    /// Write `block`, which `next` is written behind. Returns where.
+    fn block(&mut self, block: &Block, next: Option<usize>) -> usize {
+        let count = block.ops.len() as i32;
+        let label = self.blocks[&block.start];
+        let at = self.asm.offset().0;
+        dynasm!(self.asm; .arch x64; =>label);
+        self.count(count);
+        if block.target {
+            let late = self.asm.new_dynamic_label();
+            let (offset, stub) = (block.start as i32 * 2, self.stubs.attend);
+            dynasm!(self.asm; .arch x64; js =>late);
+            self.cold(move |e| e.leave(late, Site { offset, ahead: count }, stub));
+        }
+        let mut jumped = false;
+        for (i, (slot, op)) in block.ops.iter().enumerate() {
+            self.here = Site { offset: *slot as i32 * 2, ahead: count - i as i32 };
+            self.plan_run(&block.ops[i..]);
+            jumped = self.operation(op, *slot, next);
+        }
+        self.run = None;
+        if !jumped && next != Some(block.end) {
+            self.jump_to(block.end);
+        }
+        at
+    }
+
+    /// Count `count` instructions down; the sign tells whether that was too much.
+    fn count(&mut self, count: i32) {
+        match i8::try_from(count) {
+            Ok(count) => dynasm!(self.asm; .arch x64; sub r15, BYTE count),
+            Err(_) => dynasm!(self.asm; .arch x64; sub r15, count),
+        }
+    }
+
+    /// Write `op`. Whether nothing behind it is reached from it.
+    fn operation(&mut self, op: &Op, slot: usize, next: Option<usize>) -> bool {
+        if let Some(jumped) = self.control(op, slot, next) {
+            return jumped;
+        }
+        if self.integer(op) || self.multiply(op) || self.bits(op) || self.memory(op) {
+            return false;
+        }
+        let row: &Row = crate::isa::row(op.id);
+        if row.system {
+            self.system(op, slot)
+        } else {
+            self.execute(op, slot);
+            false
+        }
+    }
+
+    /// Let the hart execute `op`, which needs only registers and memory.
+    fn execute(&mut self, op: &Op, slot: usize) {
+        let (data, failed) = (self.embed(op, slot), self.side_exit());
+        let stub = self.stubs.execute;
+        dynasm!(self.asm; .arch x64; lea rcx, [=>data]; call extern stub; jnz =>failed);
+    }
+
+    /// Let the hart execute `op`, which needs the exact state.
+    fn system(&mut self, op: &Op, slot: usize) -> bool {
+        let data = self.embed(op, slot);
+        let stub = self.stubs.system;
+        dynasm!(self.asm; .arch x64; lea rcx, [=>data]; call extern stub);
+        false
+    }
+
+    /// Put `op` where the hart finds it.
+    fn embed(&mut self, op: &Op, slot: usize) -> DynamicLabel {
+        let data = self.asm.new_dynamic_label();
+        let embedded = Embedded {
+            op: *op,
+            word: self.decoded.word(slot),
+            offset: self.here.offset as u32,
+            ahead: self.here.ahead as u32,
+        };
+        self.cold(move |e| {
+            e.asm.align(align_of::<Embedded>(), 0xcc);
+            dynasm!(e.asm; .arch x64; =>data);
+            // SAFETY: `Embedded` is plain data, all of whose bytes are initialised: a copy of its memory is what the helper reads.
+            let bytes =
+                unsafe { std::slice::from_raw_parts((&raw const embedded).cast::<u8>(), size_of::<Embedded>()) };
+            e.asm.extend(bytes);
+        });
+        data
+    }
+
+    /// Keep `cold` for behind the hot code.
+    pub fn cold(&mut self, cold: impl FnOnce(&mut Emitter<'_>) + 'static) {
+        self.cold.push(Box::new(cold));
+    }
+
+    /// A label that leads to the interpreter, which executes the current operation.
+    pub fn side_exit(&mut self) -> DynamicLabel {
+        let label = self.asm.new_dynamic_label();
+        let (site, stub) = (self.here, self.stubs.interpret);
+        self.cold(move |e| e.leave(label, site, stub));
+        label
+    }
+
+    /// Leave through `stub` at `site`, giving back what was not executed.
+    fn leave(&mut self, label: DynamicLabel, site: Site, stub: usize) {
+        dynasm!(self.asm
+            ; .arch x64
+            ; =>label
+            ; add r15, site.ahead
+            ; mov ecx, site.offset
+            ; jmp extern stub
+        );
+    }
+
+    /// Jump to halfword `slot`, which may be the first one behind the page.
+    pub fn jump_to(&mut self, slot: usize) {
+        if slot >= 2048 {
+            return self.jump_out(slot as i32 * 2);
+        }
+        let label = self.block_label(slot);
+        dynasm!(self.asm; .arch x64; jmp =>label);
+        self.link(slot);
+    }
+
+    /// The label to jump to for halfword `slot` of this page; call [`Emitter::link`] behind the jump.
+    pub fn block_label(&mut self, slot: usize) -> DynamicLabel {
+        if let Some(label) = self.blocks.get(&slot) {
+            return *label;
+        }
+        if let Some(label) = self.exits.get(&slot) {
+            return *label;
+        }
+        let label = self.asm.new_dynamic_label();
+        self.exits.insert(slot, label);
+        let (site, stub) = (Site { offset: slot as i32 * 2, ahead: 0 }, self.stubs.go);
+        self.cold(move |e| {
+            dynasm!(e.asm; .arch x64; =>label; mov ecx, site.offset; jmp extern stub);
+        });
+        label
+    }
+
+    /// The jump that ends here leads to `slot`: unless the region has that, it is patched once there is a translation.
+    pub fn link(&mut self, slot: usize) {
+        if !self.blocks.contains_key(&slot) {
+            let at = self.asm.offset().0;
+            self.links.push((slot, at));
+        }
+    }
+
+    /// The way into the block at `slot` from other pages and from the run loop: the pc is in `rax`.
+    fn outer_entry(&mut self, slot: usize) -> usize {
+        let at = self.asm.offset().0;
+        let label = self.blocks[&slot];
+        dynasm!(self.asm
+            ; .arch x64
+            ; and rax, -4096
+            ; mov [rbp + field(layout::PAGE)], rax
+            ; jmp =>label
+        );
+        at
+    }
+
+    /// A host register that holds integer register `guest`: its own, or `scratch`, loaded.
+    pub fn read(&mut self, guest: u8, scratch: u8) -> u8 {
+        match place(guest) {
+            Place::Host(host) => host,
+            Place::Memory(_) => {
+                self.load(guest, scratch);
+                scratch
+            }
+        }
+    }
+
+    /// Load integer register `guest` into host register `into`.
+    pub fn load(&mut self, guest: u8, into: u8) {
+        match place(guest) {
+            Place::Host(host) if host == into => {}
+            Place::Host(host) => dynasm!(self.asm; .arch x64; mov Rq(into), Rq(host)),
+            Place::Memory(_) if guest == 0 => dynasm!(self.asm; .arch x64; xor Rd(into), Rd(into)),
+            Place::Memory(at) => dynasm!(self.asm; .arch x64; mov Rq(into), [BYTE rbp + at]),
+        }
+    }
+
+    /// The host register in which to compute what integer register `rd` is to become; call [`Emitter::write`] then.
+    pub fn target(&self, rd: u8) -> u8 {
+        match place(rd) {
+            Place::Host(host) => host,
+            Place::Memory(_) => RAX,
+        }
+    }
+
+    /// Make host register `from` the value of integer register `rd`.
+    pub fn write(&mut self, rd: u8, from: u8) {
+        match place(rd) {
+            Place::Host(host) if host == from => {}
+            Place::Host(host) => dynasm!(self.asm; .arch x64; mov Rq(host), Rq(from)),
+            Place::Memory(at) if rd != SINK => dynasm!(self.asm; .arch x64; mov [BYTE rbp + at], Rq(from)),
+            Place::Memory(_) => {}
+        }
+    }
+
+    /// Host register `into` = the virtual address `offset` bytes from the start of the page.
+    pub fn page_plus(&mut self, offset: i32, into: u8) {
+        dynasm!(self.asm; .arch x64; mov Rq(into), [rbp + field(layout::PAGE)]);
+        if offset != 0 {
+            dynasm!(self.asm; .arch x64; add Rq(into), offset);
+        }
+    }
+}

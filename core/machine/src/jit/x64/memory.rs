@@ -1,0 +1,206 @@
+//! Loads and stores: one look at the TLB for a whole run of accesses off the same register.
+
+use dynasm::dynasm;
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
+
+use super::emitter::Emitter;
+use super::registers::{field, place, Place, RAX, RDX};
+use crate::hart::layout;
+use crate::isa::{base, rv64i, Op, SINK};
+use crate::vpagetable::{Entry, LOAD_ENTRIES};
+
+/// log2 of the size of a TLB entry.
+const ENTRY_SHIFT: u32 = size_of::<Entry>().trailing_zeros();
+const _: () = assert!(size_of::<Entry>().is_power_of_two() && LOAD_ENTRIES.is_power_of_two());
+/// Takes the place of an entry, in bytes, out of an address that was shifted right by 12 less [`ENTRY_SHIFT`].
+const PLACE_MASK: i32 = ((LOAD_ENTRIES - 1) << ENTRY_SHIFT) as i32;
+/// How far a run may reach: most frames.
+const MAX_RUN: i32 = 512;
+
+/// Accesses off one register that the TLB is asked for once. Its host address is kept in `rdx` meanwhile.
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    register: u8,
+    /// Lowest offset of the run.
+    low: i32,
+    /// Accesses that are left.
+    left: usize,
+}
+
+/// An access of the plain kind.
+#[derive(Clone, Copy)]
+struct Access {
+    size: i32,
+    store: bool,
+}
+
+impl Access {
+    fn of(op: &Op) -> Option<Self> {
+        let (size, store) = match op.id {
+            rv64i::LB | rv64i::LBU => (1, false),
+            rv64i::LH | rv64i::LHU => (2, false),
+            rv64i::LW | rv64i::LWU => (4, false),
+            rv64i::LD => (8, false),
+            rv64i::SB => (1, true),
+            rv64i::SH => (2, true),
+            rv64i::SW => (4, true),
+            rv64i::SD => (8, true),
+            _ => return None,
+        };
+        Some(Self { size, store })
+    }
+}
+
+/// Whether the code of `op` leaves `rdx` alone.
+fn keeps_pointer(op: &Op) -> bool {
+    let arithmetic = (rv64i::ADDI.0..=rv64i::SRAW.0).contains(&op.id.0) || op.id == rv64i::LUI || op.id == rv64i::AUIPC;
+    arithmetic || (base::ZB..base::PRIVILEGED).contains(&op.id.0) && !super::bits::uses_pointer(op)
+}
+
+impl Emitter<'_> {
+    /// Begin a run at the first of `ops` if it is an access that others off the same register follow.
+    pub fn plan_run(&mut self, ops: &[(usize, Op)]) {
+        if self.run.is_some() {
+            return;
+        }
+        let (_, first) = &ops[0];
+        let Some(access) = Access::of(first) else { return };
+        let (mut low, mut high) = (first.imm, first.imm + access.size);
+        let (mut store, mut count) = (access.store, 1);
+        let mut redefined = !access.store && first.rd == first.rs1;
+        for (_, op) in &ops[1..] {
+            if redefined {
+                break;
+            }
+            match Access::of(op) {
+                Some(access) if op.rs1 == first.rs1 => {
+                    let (l, h) = (low.min(op.imm), high.max(op.imm + access.size));
+                    if h - l > MAX_RUN {
+                        break;
+                    }
+                    (low, high) = (l, h);
+                    store |= access.store;
+                    count += 1;
+                }
+                None if keeps_pointer(op) => {}
+                _ => break,
+            }
+            redefined = op.rd == first.rs1 && !Access::of(op).is_some_and(|access| access.store);
+        }
+        if count > 1 {
+            self.run = Some(Run { register: first.rs1, low, left: count });
+            self.translate_address(first.rs1, low, high - low, store);
+            dynasm!(self.asm; .arch x64; mov rdx, rax);
+        }
+    }
+
+    /// Write `op` if it is a plain load or store.
+    pub fn memory(&mut self, op: &Op) -> bool {
+        let Some(access) = Access::of(op) else { return false };
+        match &mut self.run {
+            Some(run) if run.register == op.rs1 && run.left > 0 => {
+                let offset = op.imm - run.low;
+                run.left -= 1;
+                if run.left == 0 {
+                    self.run = None;
+                }
+                self.access(op, RDX, offset);
+            }
+            _ => {
+                self.translate_address(op.rs1, op.imm, access.size, access.store);
+                self.access(op, RAX, 0);
+            }
+        }
+        true
+    }
+
+    /// `rax` = host address of the `size` bytes at integer register `register` plus `offset`.
+    pub fn translate_address(&mut self, register: u8, offset: i32, size: i32, store: bool) {
+        let (retry, cold) = (self.asm.new_dynamic_label(), self.asm.new_dynamic_label());
+        let array = field(if store { layout::STORE } else { layout::LOAD });
+        self.virtual_address(register, offset);
+        dynasm!(self.asm
+            ; .arch x64
+            ; =>retry
+            ; rorx ecx, eax, (12 - ENTRY_SHIFT) as i8
+            ; and ecx, PLACE_MASK
+            ; add rcx, [rbp + array]
+            ; sub rax, [rcx]
+            ; cmp rax, 4096 - size
+            ; ja =>cold
+            ; add rax, [rcx + 8]
+        );
+        let fail = self.side_exit();
+        self.cold(move |e| e.miss(cold, retry, fail, register, offset, size, store));
+    }
+
+    /// `rax` = integer register `register` plus `offset`.
+    fn virtual_address(&mut self, register: u8, offset: i32) {
+        match place(register) {
+            Place::Host(host) if offset != 0 => match i8::try_from(offset) {
+                Ok(short) => dynasm!(self.asm; .arch x64; lea rax, [BYTE Rq(host) + short]),
+                Err(_) => dynasm!(self.asm; .arch x64; lea rax, [Rq(host) + offset]),
+            },
+            _ => {
+                self.load(register, RAX);
+                if offset != 0 {
+                    dynasm!(self.asm; .arch x64; add rax, offset);
+                }
+            }
+        }
+    }
+
+    /// What is done when the TLB does not know: have it filled, and try again.
+    #[allow(clippy::too_many_arguments)]
+    fn miss(
+        &mut self,
+        cold: DynamicLabel,
+        retry: DynamicLabel,
+        fail: DynamicLabel,
+        register: u8,
+        offset: i32,
+        size: i32,
+        store: bool,
+    ) {
+        let stub = if store { self.stubs.fill_store } else { self.stubs.fill_load };
+        dynasm!(self.asm; .arch x64; =>cold);
+        self.virtual_address(register, offset);
+        dynasm!(self.asm
+            ; .arch x64
+            ; mov edx, size
+            ; call extern stub
+            ; jz =>fail
+        );
+        self.virtual_address(register, offset);
+        dynasm!(self.asm; .arch x64; jmp =>retry);
+    }
+
+    /// The access itself, at host register `at` plus `offset`.
+    fn access(&mut self, op: &Op, at: u8, offset: i32) {
+        if op.rd == SINK && !Access::of(op).is_some_and(|access| access.store) {
+            // Loads to x0 can only fault.
+            return;
+        }
+        let target = self.target(op.rd);
+        match op.id {
+            rv64i::LB => dynasm!(self.asm; .arch x64; movsx Rq(target), BYTE [Rq(at) + offset]),
+            rv64i::LBU => dynasm!(self.asm; .arch x64; movzx Rd(target), BYTE [Rq(at) + offset]),
+            rv64i::LH => dynasm!(self.asm; .arch x64; movsx Rq(target), WORD [Rq(at) + offset]),
+            rv64i::LHU => dynasm!(self.asm; .arch x64; movzx Rd(target), WORD [Rq(at) + offset]),
+            rv64i::LW => dynasm!(self.asm; .arch x64; movsxd Rq(target), DWORD [Rq(at) + offset]),
+            rv64i::LWU => dynasm!(self.asm; .arch x64; mov Rd(target), DWORD [Rq(at) + offset]),
+            rv64i::LD => dynasm!(self.asm; .arch x64; mov Rq(target), QWORD [Rq(at) + offset]),
+            _ => {
+                let value = self.read(op.rs2, super::registers::RCX);
+                match op.id {
+                    rv64i::SB => dynasm!(self.asm; .arch x64; mov BYTE [Rq(at) + offset], Rb(value)),
+                    rv64i::SH => dynasm!(self.asm; .arch x64; mov WORD [Rq(at) + offset], Rw(value)),
+                    rv64i::SW => dynasm!(self.asm; .arch x64; mov DWORD [Rq(at) + offset], Rd(value)),
+                    _ => dynasm!(self.asm; .arch x64; mov QWORD [Rq(at) + offset], Rq(value)),
+                }
+                return;
+            }
+        }
+        self.write(op.rd, target);
+    }
+}

@@ -1,0 +1,29 @@
+//! Code for x86-64 with the extensions of the third level (AVX2, BMI, FMA).
+
+mod bits;
+mod control;
+mod emitter;
+mod integer;
+mod memory;
+mod multiply;
+mod registers;
+mod stubs;
+
+pub(super) use emitter::emit;
+pub(super) use stubs::{write_stubs, Stubs};
+
+/// Whether this host can translate, or why not.
+///
+/// # Errors
+/// What it lacks.
+pub fn supported() -> Result<(), &'static str> {
+    let features = [
+        (is_x86_feature_detected!("avx2"), "no AVX2"),
+        (is_x86_feature_detected!("bmi1"), "no BMI1"),
+        (is_x86_feature_detected!("bmi2"), "no BMI2"),
+        (is_x86_feature_detected!("lzcnt"), "no LZCNT"),
+        (is_x86_feature_detected!("popcnt"), "no POPCNT"),
+        (is_x86_feature_detected!("fma"), "no FMA"),
+    ];
+    features.into_iter().find(|(there, _)| !there).map_or(Ok(()), |(_, lacks)| Err(lacks))
+}
