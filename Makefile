@@ -14,7 +14,7 @@ help:
 	@echo "make down    stop what runs and leave nothing behind"
 	@echo "make test    build everything and run the tests"
 	@echo "make lint    formatters, linters, type checks"
-	@echo "make bench   measure side by side with QEMU"
+	@echo "make bench   measure side by side with QEMU, native code and User Mode Linux"
 	@echo "make fuzz    compare random programs with QEMU (SECONDS=600)"
 	@echo "make docs    regenerate the reference pages"
 
@@ -47,7 +47,7 @@ lint: build
 	$(CARGO) clippy --manifest-path core/Cargo.toml --workspace --all-targets --quiet -- -D warnings
 
 bench: build
-	@$(PYTHON) scripts/hostdeps.py run test
+	@$(PYTHON) scripts/hostdeps.py run test bench
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 SECONDS ?= 600

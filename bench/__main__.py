@@ -1,49 +1,133 @@
-"""`python -m bench [NAME...]`: run all measurements, or those named; a table, and JSON in `bench/results/`."""
+"""`python -m bench [NAME...]`: run all measurements, or those named, or just rows of them; show a table, keep JSON."""
 
 import argparse
 import os
 import platform
+import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from bench import commands, integer, linux
-from bench.figure import Figure, Measurement, save, table
+from bench import commands, integer, linux, suite
+from bench.figure import PEERS, Figure
+from bench.options import Options
+from bench.report import document, page, save, table
 
-MEASUREMENTS: dict[str, Measurement] = {
+MEASUREMENTS: dict[str, Callable[[Options], Sequence[Figure]]] = {
     "integer": integer.measure,
     "linux": linux.measure,
     "commands": commands.measure,
+    "suite": suite.measure,
 }
-RESULTS = Path(__file__).parent / "results"
+#: The measurements that can be had a row at a time.
+ROWS = {"suite": suite.ROWS}
+TREE = Path(__file__).parents[1]
+WHOLE, PART = TREE / "docs" / "bench", TREE / "bench" / "results"
 
 
 def main() -> int:
     """Run the measurements. A missed goal is shown, and is no failure: machines differ."""
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}; all by default")
-    parser.add_argument("--output", type=Path, default=RESULTS / "latest.json", help="where the JSON goes")
-    options = parser.parse_args()
-    unknown = set(options.names) - set(MEASUREMENTS)
-    if unknown:
-        parser.error(f"no measurement {', '.join(sorted(unknown))}; there are: {', '.join(MEASUREMENTS)}")
+    names, options, output = _arguments()
     figures: list[Figure] = []
-    for name in options.names or MEASUREMENTS:
-        print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        figures += MEASUREMENTS[name]()
+    for measurement, rows in names.items():
+        print(f"measuring {measurement} ...", file=sys.stderr, flush=True)
+        figures += MEASUREMENTS[measurement](Options(**{**asdict(options), "rows": rows}))
     print(table(figures))
-    save(figures, _host(), options.output)
+    facts = document(figures, _host(), _settings(options))
+    save(output / "results.json", facts)
+    (output / "table.md").write_text(page(facts, figures))
     return 0
 
 
+def _arguments() -> tuple[dict[str, frozenset[str]], Options, Path]:
+    """Return the rows wanted of each measurement (none: all of them), how to measure, and where to put the results."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    rows = "; ".join(f"{name}: {' '.join(rows)}" for name, rows in ROWS.items())
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}, all by default; or rows of {rows}"
+    )
+    parser.add_argument("--rounds", type=_positive(int), default=3, help="the median of so many (%(default)s)")
+    parser.add_argument("--scale", type=_positive(float), default=1.0, help="times the work of a row (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="one round, one run a row, a tenth of the work")
+    parser.add_argument("--peers", type=_peers, default=tuple(PEERS), help=f"of {','.join(PEERS)}; all by default")
+    parser.add_argument("--no-translate", dest="translate", action="store_false", help="our machine interprets")
+    parser.add_argument(
+        "--output", type=Path, help="folder of the results (docs/bench after a whole run, else bench/results)"
+    )
+    given = parser.parse_args()
+    names: dict[str, frozenset[str]] = {}
+    for name in given.names or MEASUREMENTS:
+        home = next((home for home, rows in ROWS.items() if name in rows), None)
+        if home is None and name not in MEASUREMENTS:
+            parser.error(f"no measurement or row {name}; there are: {', '.join(MEASUREMENTS)}; rows of {rows}")
+        wanted = names.setdefault(home or name, frozenset({name} if home else ()))
+        names[home or name] = wanted | {name} if home and wanted else frozenset()
+    options = Options(given.rounds, 3, given.scale, given.peers, translate=given.translate)
+    if given.quick:
+        options = Options(1, 1, given.scale / 10, given.peers, translate=given.translate)
+    whole = not given.names and options == Options(options.rounds)
+    return names, options, given.output or (WHOLE if whole else PART)
+
+
+def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        value = kind(text)
+        if value <= 0:
+            raise ValueError(text)
+        return value
+
+    parse.__name__ = f"positive {kind.__name__}"
+    return parse
+
+
+def _peers(text: str) -> tuple[str, ...]:
+    peers = tuple(text.split(","))
+    if set(peers) - PEERS.keys():
+        raise argparse.ArgumentTypeError(f"peers are {', '.join(PEERS)}")
+    return peers
+
+
 def _host() -> dict[str, str]:
-    qemu = subprocess.run(["qemu-system-riscv64", "--version"], capture_output=True, text=True, check=True).stdout
-    model = next((line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")), "unknown")
-    return {"cpu": model, "cores": str(os.cpu_count()), "kernel": platform.release(), "qemu": qemu.splitlines()[0]}
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), ""
+    )
+    load = _lines("/proc/loadavg")[0].split()[0]
+    return {
+        "CPU": model or platform.machine(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "kernel": platform.release(),
+        "load": load,
+        **{
+            program: _version(program)
+            for program in ("qemu-system-riscv64", "linux.uml", "gcc", "riscv64-linux-gnu-gcc")
+        },
+    }
 
 
-def _cpuinfo() -> list[str]:
-    return Path("/proc/cpuinfo").read_text().splitlines()
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines()
+
+
+def _version(program: str) -> str:
+    """Return the version of a program of the host, or `-`."""
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    except FileNotFoundError:
+        return "-"
+    found = re.search(r"\d+\.\d+\S*", said)
+    return found.group() if found else "-"
+
+
+def _settings(options: Options) -> dict[str, Any]:
+    return {
+        "rounds": options.rounds,
+        "repeats": options.repeats,
+        "scale": options.scale,
+        "translate": options.translate,
+    }
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ def assemble(name: str, folder: Path, **symbols: int) -> Path:
     return elf
 
 
-def run_ours(elf: Path) -> bytes:
+def run_ours(elf: Path, *, translate: bool) -> bytes:
     """Run ``elf`` in M-mode on our machine and return what it printed."""
-    machine = Machine(memory=RAM, harts=1, kernel=str(elf), firmware="none")
+    machine = Machine(memory=RAM, harts=1, kernel=str(elf), firmware="none", translate=translate)
     machine.start()
     printed = b""
     end = time.monotonic() + LIMIT

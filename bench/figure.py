@@ -1,67 +1,85 @@
-"""What one measurement yields, and how a set of them is shown."""
+"""What one measurement yields: a value for each machine, and what ours is to reach."""
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+#: The machines that are compared, and how they are called in tables.
+PEERS = {"ours": "ours", "qemu": "QEMU", "native": "native", "uml": "UML"}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A goal in the figure's own unit: a least value where higher is better, else a greatest."""
+
+    limit: float
+
+
+@dataclass(frozen=True)
+class Against:
+    """A goal in proportion: at least `times` as good as `peer`."""
+
+    peer: str
+    times: float
+
+
+Alternatives = tuple[Bound | Against, ...]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One row: ours beside the peer's, and the goal if there is one.
+    """One row: for each machine the values of all rounds, or why there are none.
 
-    ``goal`` is in ``unit`` and bounds ``ours``: from below where ``higher_is_better``, else from above.
-    ``peer`` is None where the peer has nothing to compare.
+    Of each group of alternatives in ``goals`` one is to be reached.
     """
 
     name: str
     unit: str
-    ours: float
-    peer: float | None
-    goal: float | None
-    higher_is_better: bool
-    note: str = ""
+    rounds: Mapping[str, Sequence[float]]
+    goals: tuple[Alternatives, ...] = ()
+    higher_is_better: bool = False
+    title: str = ""
+    problems: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def speedup(self) -> float | None:
-        """How many times better than the peer we are; below 1 we are worse."""
-        if not self.peer or not self.ours:
+    def value(self, peer: str) -> float | None:
+        """Return the median of the rounds; None where the peer has no value."""
+        values = self.rounds.get(peer)
+        return median(values) if values else None
+
+    def ratio(self, peer: str) -> float | None:
+        """Return how many times better than the peer we are; below 1 we are worse."""
+        ours, theirs = self.value("ours"), self.value(peer)
+        if not ours or not theirs:
             return None
-        return self.ours / self.peer if self.higher_is_better else self.peer / self.ours
+        return ours / theirs if self.higher_is_better else theirs / ours
 
     @property
     def reached(self) -> bool | None:
-        """Whether the goal is reached; None where there is none."""
-        if self.goal is None:
+        """Whether all goals are reached; None where there is none, or none of it could be compared."""
+        groups = [self._any(group) for group in self.goals]
+        if False in groups:
+            return False
+        return True if groups and None not in groups else None
+
+    @property
+    def goal(self) -> str:
+        """The goals in words."""
+        return "; ".join(" or ".join(map(self._words, group)) for group in self.goals)
+
+    def _any(self, group: Alternatives) -> bool | None:
+        met = [self._met(goal) for goal in group]
+        return True if True in met else None if None in met else False
+
+    def _met(self, goal: Bound | Against) -> bool | None:
+        if isinstance(goal, Against):
+            ratio = self.ratio(goal.peer)
+            return None if ratio is None else ratio >= goal.times
+        ours = self.value("ours")
+        if ours is None:
             return None
-        return self.ours >= self.goal if self.higher_is_better else self.ours <= self.goal
+        return ours >= goal.limit if self.higher_is_better else ours <= goal.limit
 
-
-#: A measurement: takes nothing, returns its rows.
-Measurement = Callable[[], Sequence[Figure]]
-
-
-def table(figures: Sequence[Figure]) -> str:
-    """Return the rows as aligned text."""
-    head = ("what", "unit", "ours", "QEMU", "times better", "goal", "reached")
-    rows = [head, *map(_cells, figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    notes = [f"{figure.name}: {figure.note}" for figure in figures if figure.note]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], *notes])
-
-
-def _cells(figure: Figure) -> tuple[str, ...]:
-    def number(value: float | None) -> str:
-        return "-" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
-
-    bound = "" if figure.goal is None else (">= " if figure.higher_is_better else "<= ") + number(figure.goal)
-    reached = {None: "", True: "yes", False: "NO"}[figure.reached]
-    return figure.name, figure.unit, number(figure.ours), number(figure.peer), number(figure.speedup), bound, reached
-
-
-def save(figures: Sequence[Figure], host: dict[str, str], path: Path) -> None:
-    """Write the rows and what machine they come from as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [{**asdict(figure), "speedup": figure.speedup, "reached": figure.reached} for figure in figures]
-    path.write_text(json.dumps({"host": host, "figures": rows}, indent=2) + "\n")
+    def _words(self, goal: Bound | Against) -> str:
+        if isinstance(goal, Against):
+            return f"{goal.times:.2g}x {PEERS[goal.peer]}"
+        return f"{'>=' if self.higher_is_better else '<='} {goal.limit:g} {self.unit}"

@@ -4,6 +4,7 @@ Both get the same kernel, initramfs, identity, kernel parameters, memory and num
 """
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from pathlib import Path
 import trio
 
 from bench.figure import Figure
+from bench.goals import goals
+from bench.options import Options
 from bench.process import cpu_seconds, memory_beside, terminate
 from vether.control.client import Client
 from vkd.images import Identity, Image, Interface, ensure, make_ssh_key
@@ -37,28 +40,34 @@ class Guest:
     boot: float
 
 
-def measure() -> Sequence[Figure]:
-    """Boot and idle one guest on each machine, one after the other."""
+def measure(options: Options) -> Sequence[Figure]:
+    """Boot a guest on each machine, one after the other, and let those of the last round idle."""
     image = trio.run(ensure, "tiny")
+    costs: list[dict[str, list[float]]] = [{}, {}, {}]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         initrd = _initrd(image, folder)
-        ours = _costs(_ours(image, initrd, folder))
-        qemu = _costs(_qemu(image, initrd))
-    goals = (("boot to ssh", "s", 30.0), ("idle guest", "% of a core", 1.0), ("memory beside the guest's", "MB", 40.0))
-    return [
-        Figure(name, unit, mine, theirs, goal, higher_is_better=False)
-        for (name, unit, goal), mine, theirs in zip(goals, ours, qemu, strict=True)
-    ]
+        machines: dict[str, Callable[[], AbstractContextManager[Guest]]] = {
+            "ours": lambda: _ours(image, initrd, folder, translate=options.translate),
+            "qemu": lambda: _qemu(image, initrd),
+        }
+        for left in reversed(range(options.rounds)):
+            for peer in filter(options.peers.__contains__, machines):
+                with machines[peer]() as guest:
+                    found = (guest.boot,) if left else (guest.boot, *_idle(guest))
+                for cost, value in zip(costs, found, strict=False):
+                    cost.setdefault(peer, []).append(value)
+    names = (("boot to ssh", "s"), ("idle guest", "% of a core"), ("memory beside the guest's", "MB"))
+    return [Figure(name, unit, cost, goals(name)) for (name, unit), cost in zip(names, costs, strict=True)]
 
 
-def _costs(running: AbstractContextManager[Guest]) -> tuple[float, float, float]:
-    with running as guest:
-        time.sleep(IDLE_SETTLE)
-        before = cpu_seconds(guest.process.pid)
-        time.sleep(IDLE_SPAN)
-        idle = 100 * (cpu_seconds(guest.process.pid) - before) / IDLE_SPAN
-        return guest.boot, idle, memory_beside(guest.process.pid, guest.ram) / 1e6
+def _idle(guest: Guest) -> tuple[float, float]:
+    """Return the share of a core, percent, that an idle guest takes, and its memory in MB beside its RAM."""
+    time.sleep(IDLE_SETTLE)
+    before = cpu_seconds(guest.process.pid)
+    time.sleep(IDLE_SPAN)
+    idle = 100 * (cpu_seconds(guest.process.pid) - before) / IDLE_SPAN
+    return idle, memory_beside(guest.process.pid, guest.ram) / 1e6
 
 
 def _initrd(image: Image, folder: Path) -> Path:
@@ -73,9 +82,12 @@ def _initrd(image: Image, folder: Path) -> Path:
 
 
 @contextmanager
-def _ours(image: Image, initrd: Path, folder: Path) -> Iterator[Guest]:
+def _ours(image: Image, initrd: Path, folder: Path, *, translate: bool) -> Iterator[Guest]:
     with ExitStack() as stack:
+        # A folder of the round before says how that guest ended.
         net, home = folder / "net", folder / "guest"
+        for path in (net, home):
+            shutil.rmtree(path, ignore_errors=True)
         home.mkdir()
         port = _free_port()
         spec = folder / "net.toml"
@@ -94,6 +106,7 @@ def _ours(image: Image, initrd: Path, folder: Path) -> Iterator[Guest]:
             "kernel": str(image.kernel),
             "initrd": [str(initrd)],
             "cmdline": image.cmdline,
+            "translate": translate,
             "nics": [{"socket": str(net / "ports" / "bench"), "mac": MAC}],
         }
         (home / "spec.json").write_text(json.dumps(guest))

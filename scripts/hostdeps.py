@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Install the Debian packages that the project needs, or say exactly what is missing.
 
-Usage: hostdeps.py GROUP...   (run: to build and run; test: to test and measure as well)
+Usage: hostdeps.py GROUP...   (run: to build and run; test: to test as well; bench: what measuring needs beside these)
 
 As root, missing packages are installed with APT from the machine's own mirror. As another user, or where there is no
 APT, what is missing is printed with the command that would install it: without the `run` group nothing works (exit
@@ -75,6 +75,9 @@ GROUPS = {
         Need("gpg", "package index tests", command="gpg"),
         Need("cpio", "initramfs tests", command="cpio"),
         Need("e2fsprogs", "disk tests", file=Path("/sbin/mkfs.ext4")),
+    ],
+    "bench": [
+        Need("user-mode-linux", "figures of User Mode Linux", command="linux.uml"),
     ],
 }
 
