@@ -51,7 +51,7 @@ def _arguments() -> tuple[dict[str, frozenset[str]], Options, Path]:
     )
     parser.add_argument("--rounds", type=_positive(int), default=3, help="the median of so many (%(default)s)")
     parser.add_argument("--scale", type=_positive(float), default=1.0, help="times the work of a row (%(default)s)")
-    parser.add_argument("--quick", action="store_true", help="one round, one run a row, a tenth of the work")
+    parser.add_argument("--quick", action="store_true", help="one round, a tenth of the work")
     parser.add_argument("--peers", type=_peers, default=tuple(PEERS), help=f"of {','.join(PEERS)}; all by default")
     parser.add_argument("--no-translate", dest="translate", action="store_false", help="our machine interprets")
     parser.add_argument(
@@ -67,7 +67,7 @@ def _arguments() -> tuple[dict[str, frozenset[str]], Options, Path]:
         names[home or name] = wanted | {name} if home and wanted else frozenset()
     options = Options(given.rounds, 3, given.scale, given.peers, translate=given.translate)
     if given.quick:
-        options = Options(1, 1, given.scale / 10, given.peers, translate=given.translate)
+        options = Options(1, 3, given.scale / 10, given.peers, translate=given.translate)
     whole = not given.names and options == Options(options.rounds)
     return names, options, given.output or (WHOLE if whole else PART)
 
