@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import commands, integer, linux, suite
+from bench.debian import measure as debian
 from bench.figure import PEERS, Figure
 from bench.options import Options
 from bench.report import document, page, save, table
@@ -21,9 +22,10 @@ MEASUREMENTS: dict[str, Callable[[Options], Sequence[Figure]]] = {
     "linux": linux.measure,
     "commands": commands.measure,
     "suite": suite.measure,
+    "debian": debian.measure,
 }
 #: The measurements that can be had a row at a time.
-ROWS = {"suite": suite.ROWS}
+ROWS = {"suite": suite.ROWS, "debian": debian.ROWS}
 TREE = Path(__file__).parents[1]
 WHOLE, PART = TREE / "docs" / "bench", TREE / "bench" / "results"
 

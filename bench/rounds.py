@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.figure import Figure
+from bench.goals import goals
 from bench.peers import COMMANDS
 from bench.peers.protocol import Answer
 from bench.peers.session import Session
@@ -81,6 +83,12 @@ def run(
             if peer not in result.samples:
                 result.problems.setdefault(peer, problem)
     return results, boots
+
+
+def figure(row: Row, results: Results) -> Figure:
+    """Return the figure of a row."""
+    better = row.higher_is_better
+    return Figure(row.name, row.unit, results.values(), goals(row.name), better, row.title, results.problems)
 
 
 def _commands(workload: Workload, peers: Iterable[str], boots: Results) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from bench.goals import goals
 from bench.options import Options
 from bench.peers.protocol import Answer
 from bench.peers.workload import PeerError, Workload
-from bench.rounds import Results, Row, Sample, run
+from bench.rounds import Results, Row, Sample, figure, run
 from vkd.images import ensure
 
 MEMORY = 512 << 20
@@ -61,18 +61,22 @@ def measure(options: Options) -> Sequence[Figure]:
                 continue
             workload = Workload(image.kernel, image.cmdline, programs, MEMORY, harts, options.translate)
             results, boots = run(rows, workload, options.peers, options.rounds)
-            figures += [figure(row.name, row.title, results[row.name]) for row in rows]
+            figures += [figure(row, results[row.name]) for row in rows]
             if harts == 1:
                 boots.samples.pop("native", None)
-                figures.append(figure("boot", "boot to the first program", boots))
+                figures.append(
+                    Figure(
+                        "boot",
+                        "s",
+                        boots.values(),
+                        goals("boot"),
+                        title="boot to the first program",
+                        problems=boots.problems,
+                    )
+                )
             elif len(rows) == len(PARALLEL):
                 figures.append(_speedup(*(results[name] for name in PARALLEL)))
     return figures
-
-
-def figure(name: str, title: str, results: Results, unit: str = "s", *, higher_is_better: bool = False) -> Figure:
-    """Return the figure of a row."""
-    return Figure(name, unit, results.values(), goals(name), higher_is_better, title, results.problems)
 
 
 def read(answer: Answer) -> Sample:

@@ -25,7 +25,6 @@ from vkd.images.mirror import HINT, SUITE
 from vkd.images.progress import Progress, Watcher
 
 ARCHITECTURE = "riscv64"
-PACKAGES = f"main/binary-{ARCHITECTURE}/Packages.xz"
 MAX_RELEASE = 4 << 20
 MAX_STANZA = 1 << 20
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -72,7 +71,13 @@ def keyring(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def open_archive(
-    mirrors: list[str], cache: Cache, keys: Path, watcher: Watcher, *, now: datetime | None = None
+    mirrors: list[str],
+    cache: Cache,
+    keys: Path,
+    watcher: Watcher,
+    *,
+    now: datetime | None = None,
+    architecture: str = ARCHITECTURE,
 ) -> Archive:
     """Fetch and verify the release of the first mirror that has one for trixie.
 
@@ -84,7 +89,7 @@ def open_archive(
         url = f"{mirror}/dists/{SUITE}/InRelease"
         try:
             signed = fetch_small(url, watcher, MAX_RELEASE)
-            archive = read_release(signed, mirror, keys, url, now=now or datetime.now(UTC))
+            archive = read_release(signed, mirror, keys, url, now=now or datetime.now(UTC), architecture=architecture)
         except ImageError as error:
             problem = problem or error
             continue
@@ -108,7 +113,9 @@ def cached_release(cache: Cache, mirror: str, keys: Path) -> Archive | None:
         return None
 
 
-def read_release(signed: bytes, mirror: str, keys: Path, origin: str, *, now: datetime | None) -> Archive:
+def read_release(
+    signed: bytes, mirror: str, keys: Path, origin: str, *, now: datetime | None, architecture: str = ARCHITECTURE
+) -> Archive:
     """Verify an InRelease and read what stands in its signed part.
 
     `now` is compared with Valid-Until where there is one; None leaves that out. Raises ImageError that names `origin`.
@@ -118,13 +125,14 @@ def read_release(signed: bytes, mirror: str, keys: Path, origin: str, *, now: da
         raise ImageError(
             f"{origin} is of {release.get('Origin')} {release.get('Codename')}, not of Debian {SUITE}", hint=HINT
         )
+    packages = f"main/binary-{architecture}/Packages.xz"
     try:
         date = parsedate_to_datetime(release["Date"])
         until = parsedate_to_datetime(release["Valid-Until"]) if "Valid-Until" in release else None
-        entry = next(row for row in release["SHA256"] if row["name"] == PACKAGES)
-        index = Remote(f"{mirror}/dists/{SUITE}/{PACKAGES}", entry["sha256"], int(entry["size"]))
+        entry = next(row for row in release["SHA256"] if row["name"] == packages)
+        index = Remote(f"{mirror}/dists/{SUITE}/{packages}", entry["sha256"], int(entry["size"]))
     except (KeyError, ValueError, StopIteration) as error:
-        raise ImageError(f"{origin} has no date or no entry for {PACKAGES}", hint=HINT) from error
+        raise ImageError(f"{origin} has no date or no entry for {packages}", hint=HINT) from error
     if now is not None and until is not None and until < now:
         raise ImageError(f"{origin} was valid until {until:%Y-%m-%d %H:%M} only: the mirror is stale", hint=HINT)
     return Archive(mirror, date, release.get("Version", ""), index)

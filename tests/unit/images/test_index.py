@@ -101,6 +101,11 @@ def test_another_distribution_is_refused(mirror: Path, cache: Cache, signer: Sig
         open_archive([f"file:{mirror}"], cache, signer.keyring, Watcher(), now=NOW)
 
 
+def test_another_architecture_has_another_index(mirror: Path, cache: Cache, signer: Signer) -> None:
+    with pytest.raises(ImageError, match="no date or no entry for main/binary-amd64"):
+        open_archive([f"file:{mirror}"], cache, signer.keyring, Watcher(), now=NOW, architecture="amd64")
+
+
 def test_a_wrong_index_is_refused(mirror: Path, cache: Cache, signer: Signer) -> None:
     archive = open_archive([f"file:{mirror}"], cache, signer.keyring, Watcher(), now=NOW)
     path = mirror / "dists/trixie/main/binary-riscv64/Packages.xz"
