@@ -14,6 +14,7 @@ mod large;
 mod region;
 mod tlb;
 mod walk;
+mod window;
 
 pub use access::Trap;
 pub use bank::{Entry, Jump, FETCH_ENTRIES, JUMP_ENTRIES, LOAD_ENTRIES};
