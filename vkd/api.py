@@ -11,6 +11,8 @@ The socket is :func:`vkd.paths.control_socket`, the framing :mod:`vether.control
 | `ps` | `cluster` or nil, `all` | | list of :class:`Row` |
 | `start`, `stop`, `restart` | `guests`: references | :class:`Event` | list of :class:`Row` |
 | `inspect` | `guest` | | :class:`Inspection` |
+| `top` | `cluster` or nil | | list of :class:`Load` |
+| `profile` | `guest`, `hz`, `seconds` or nil, `task_name` or nil | :class:`vkd.profile.sample.Batch` | nil |
 | `events` | `follow`, `cluster` or nil | :class:`Event` | nil |
 | `ssh` | `guest` | | :class:`SshTarget` |
 | `shutdown` | | | nil: the daemon ends, the guests run on |
@@ -18,6 +20,8 @@ The socket is :func:`vkd.paths.control_socket`, the framing :mod:`vether.control
 `up` ends when every guest that it started or changed has reached its `wait_for` stage, has failed, or `timeout`
 seconds are over (error code `timeout`); with `wait` false it ends when the reconciliation has been started.
 `ps` without `all` leaves out guests in state `stopped`; with neither cluster nor `all` it lists every cluster.
+`profile` samples until `seconds` are over or the client hangs up; `task_name` is where a task's name lies in Linux's
+`task_struct`.
 """
 
 from typing import Any, Literal
@@ -103,6 +107,24 @@ class Inspection(msgspec.Struct, kw_only=True):
     folder: str
     source: str | None = None
     #: What else the vkernel reports: devices, counters, the last exit.
+    machine: dict[str, Any] = {}
+
+
+class Load(msgspec.Struct, kw_only=True):
+    """What a guest that runs has done so far. Two of these give rates."""
+
+    cluster: str
+    name: str
+    state: State
+    cpus: int = 1
+    pid: int | None = None
+    #: When the counters were read, seconds of the host's monotonic clock.
+    time: float = 0.0
+    #: Processor time of the vkernel, seconds.
+    cpu: float = 0.0
+    #: Boots of this vkernel: each begins the machine's counters anew.
+    boots: int = 0
+    #: `vkd._native.Machine.stats()`.
     machine: dict[str, Any] = {}
 
 

@@ -71,6 +71,16 @@ class FakeMachine:
     def stats(self) -> dict[str, Any]:
         return {"instructions": [7] * self._spec.cpus}
 
+    def profile_start(self, hz: int, *, task_name: int | None) -> None:
+        if hz > 10_000:
+            raise ValueError(f"{hz} samples a second: there can be 1 to 10000")
+
+    def profile_stop(self) -> None:
+        pass
+
+    def profile_read(self, limit: int) -> Any:
+        return {"samples": [(0, 1.5, 1, 0, limit, None, [], b"init")], "lost": [0], "idle": [0]}
+
     def _finish(self, kind: str, code: int = 0, text: str = "") -> None:
         if self._end is None:
             self._end = (kind, code, text)

@@ -36,6 +36,8 @@ class FakeProcess:
         self.ssh = False
         self.port = 0
         self.asked = 0
+        self.calls: list[tuple[str, dict[str, object]]] = []
+        self.samples: list[Any] = []
         self._viewers: list[trio.MemorySendChannel[bytes]] = []
         self._said = b""
 
@@ -125,6 +127,18 @@ class FakeHost:
         if process is None:
             raise FileNotFoundError(folder)
         return {"boots": process.boots, "console_bytes": process.console_bytes, "machine": process.machine}
+
+    async def call(self, folder: Path, op: str, **args: object) -> Any:
+        await trio.lowlevel.checkpoint()
+        process = self._living(folder)
+        if process is None:
+            raise FileNotFoundError(folder)
+        process.calls.append((op, args))
+        if op == "profile-read":
+            samples = process.samples[:2]
+            del process.samples[:2]
+            return {"samples": samples, "lost": [0], "idle": [3]}
+        return None
 
     async def answers(self, port: int) -> bool:
         await trio.lowlevel.checkpoint()

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,11 @@ from tests.isa import toolchain
 from vether.control import ControlError
 from vether.control.client import Client
 from vkd import daemon, python
+from vkd.api import Load
+from vkd.cli.rates import rates
 from vkd.config.model import Cluster as Config
 from vkd.paths import control_socket, runtime_dir, state_dir
+from vkd.profile.sample import Batch, Profile
 from vkd.supervisor.process import Process, launch
 from vkd.vkernel.spec import CONSOLE, CONTROL, SPEC, Spec, read_exit_untrusted, write_atomically
 
@@ -284,6 +288,43 @@ def test_a_failure_has_its_reason_and_the_console(service: Service) -> None:
     with Client(control_socket(), 60) as client:
         failed = [event for event in client.stream("events") if event.get("state") == "failed"]
     assert "good bye" in failed[-1]["detail"]
+
+
+def test_a_guest_is_profiled_and_its_load_shown(service: Service) -> None:
+    service.up(service.config("a", "b"))
+    with view(runtime_dir() / "c" / "a") as viewer:
+        read_until(viewer, b"ready\r\n")
+        viewer.sendall(b"s")  # it spins
+        before = {row["name"]: msgspec.convert(row, Load) for row in service.call("top")}
+        profile = Profile(hz=500)
+        with Client(control_socket(), 60) as client:
+            stream = client.stream("profile", guest="a", hz=500, seconds=1.0)
+            profile.add(msgspec.convert(next(stream), Batch))
+            with pytest.raises(ControlError, match="profiled already"):
+                service.call("profile", guest="a", hz=500, seconds=1.0)
+            for batch in stream:
+                profile.add(msgspec.convert(batch, Batch))
+        after = {row["name"]: msgspec.convert(row, Load) for row in service.call("top")}
+    assert profile.harts == 1
+    spinning = Counter(sample.pc for sample in profile.samples if sample.hart == 0).most_common(1)
+    assert spinning[0][1] >= 20
+    found = rates(before["a"], after["a"])
+    assert found is not None
+    assert found.instructions > 100_000
+    assert found.cpu > 0.05
+    with pytest.raises(ControlError, match="there can be 1 to 10000"):
+        service.call("profile", guest="a", hz=0, seconds=1.0)
+    # Who hangs up ends the profile, so that the next can begin.
+    with Client(control_socket(), 60) as client:
+        next(client.stream("profile", guest="b", hz=100))
+
+    def begins() -> bool:
+        try:
+            return service.call("profile", guest="b", hz=100, seconds=0.1) is None
+        except ControlError:
+            return False
+
+    eventually(begins)
 
 
 def test_errors_cross_the_socket_with_code_and_hint(service: Service) -> None:

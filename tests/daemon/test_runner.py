@@ -13,6 +13,7 @@ class Machine:
 
     def __init__(self, last: bool) -> None:
         self.end = ("poweroff" if last else "reboot", 0, "")
+        self.profiles: list[tuple[int, int | None] | None] = []
 
     def start(self) -> None:
         pass
@@ -31,6 +32,15 @@ class Machine:
 
     def stats(self) -> dict[str, Any]:
         return {}
+
+    def profile_start(self, hz: int, *, task_name: int | None) -> None:
+        self.profiles.append((hz, task_name))
+
+    def profile_stop(self) -> None:
+        self.profiles.append(None)
+
+    def profile_read(self, limit: int) -> Any:
+        return {"samples": [], "lost": [limit], "idle": [0]}
 
 
 def test_a_machine_is_gone_before_the_next_is_built() -> None:
@@ -55,3 +65,23 @@ def test_a_machine_is_gone_before_the_next_is_built() -> None:
     assert ended.wait(10)
     assert [(record.kind, record.boots) for record in records] == [("poweroff", 4)]
     assert others == [0, 0, 0, 0]
+
+
+def test_a_profile_goes_on_through_a_reboot() -> None:
+    machines: list[Machine] = []
+    ended = threading.Event()
+
+    def make(_spec: Spec) -> Machine:
+        machines.append(Machine(last=len(machines) == 2))
+        return machines[-1]
+
+    runner = Runner(
+        Spec(cluster="c", name="a", memory=1 << 20, cpus=4), lambda _data: None, lambda _end: ended.set(), make
+    )
+    runner.profile_start(99, 8)
+    assert runner.profile_read() == {"samples": [], "lost": [], "idle": []}
+    runner.start()
+    assert ended.wait(10)
+    assert [machine.profiles for machine in machines] == [[(99, 8)]] * 3
+    runner.profile_stop()
+    assert runner._profile is None

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.daemon.fake_vkernel import MODULE
@@ -15,10 +16,12 @@ from vether.control import ControlError
 from vether.control.client import Client
 from vkd import python
 from vkd.errors import VkdError
+from vkd.profile.sample import Batch
 from vkd.supervisor import process
 from vkd.supervisor.process import Process, adopt, held, launch, start_ticks
 from vkd.supervisor.record import Identity
 from vkd.vkernel.console import BACKLOG, REPLAY, Log
+from vkd.vkernel.machine import SAMPLES
 from vkd.vkernel.spec import CONSOLE, CONSOLE_LOG, CONTROL, EXIT, SPEC, Spec, read_exit_untrusted, write_atomically
 
 
@@ -139,7 +142,7 @@ def test_status(start: Callable[..., Running]) -> None:
         assert status["pid"] == running.process.pid
         assert status["machine"] == {"instructions": [7, 7]}
         assert (status["cluster"], status["guest"], status["boots"]) == ("c", "a", 1)
-        with pytest.raises(ControlError, match="there are: reset, status, stop"):
+        with pytest.raises(ControlError, match="there are: profile-read, .*, reset, status, stop"):
             client.call("nonsense")
         assert client.call("status")["pid"] == running.process.pid
 
@@ -219,6 +222,24 @@ def test_a_reboot_loop_ends(start: Callable[..., Running]) -> None:
     record = read_exit_untrusted(running.folder)
     assert record is not None
     assert "loop" in record.reason
+
+
+def test_a_profile_crosses_the_control_socket(start: Callable[..., Running]) -> None:
+    running = start()
+    with Client(running.folder / CONTROL) as client:
+        assert client.call("profile-start", hz=99, task_name=8) is None
+        batch = msgspec.convert(client.call("profile-read"), Batch)
+        # The limit is of each of the two harts.
+        assert (batch.samples[0].pc, batch.samples[0].task, batch.lost) == (SAMPLES // 2, b"init", [0])
+        assert client.call("profile-stop") is None
+        with pytest.raises(ControlError, match="there can be 1 to 10000") as refused:
+            client.call("profile-start", hz=10_001)
+        assert refused.value.code == "invalid"
+        with pytest.raises(ControlError, match="unexpected keyword argument"):
+            client.call("profile-start", hz=9, speed=3)
+        status = client.call("status")
+        assert 0 < status["time"] <= time.monotonic()
+        assert status["cpu"] > 0
 
 
 def test_bad_spec_leaves_a_reason(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 
 from tests.integration.lab import Lab, open_lab
 from vkd.images import Image
+from vkd.profile.kallsyms import kallsyms_untrusted
+from vkd.profile.symbols import parse_text_untrusted
 
 OPENSBI = Path("/usr/lib/riscv64-linux-gnu/opensbi/generic")
 
@@ -49,6 +53,27 @@ def test_four_harts_work_at_a_time(machines: Lab) -> None:
     assert all(int(line.split()[1]) > 0 for line in busy), busy
     lines = "(for part in 1 2 3 4; do (seq -f %07.0f 1 5000) & done; wait) | sort | uniq -c | awk '$1 != 4' | wc -l"
     assert machines.ssh("smp", lines) == "0"
+
+
+def test_a_profile_names_tasks_and_functions(machines: Lab, image: Image) -> None:
+    """One hart copies through the kernel while the others sleep."""
+    work = machines.popen("ssh", "smp", "--", "timeout 8 dd if=/dev/zero of=/dev/null bs=1M")
+    found = json.loads(machines.vkd("profile", "smp", "--seconds", "4", "--json", "--folded", "folded").out)
+    (load,) = [row for row in json.loads(machines.vkd("top", "--once", "--json").out) if row["name"] == "smp"]
+    work.wait(30)
+    assert found["harts"] == 4
+    assert found["tasks"][0]["task"] == "dd"
+    assert found["idle"] > found["samples"] / 2
+    (clear,) = [row for row in found["symbols"] if row["symbol"] == "__clear_user"]
+    assert clear["self"] > found["samples"] / 2
+    stacks = (machines.folder / "folded").read_text().splitlines()
+    longest = max((line for line in stacks if "__clear_user" in line), key=lambda line: int(line.split()[-1]))
+    assert re.match(r"dd;.*do_trap_ecall_u_\[k\];.*ksys_read_\[k\];.*read_zero_\[k\];.*__clear_user_\[k\]", longest)
+    assert load["instructions"] > 1_000_000
+    assert load["exits"]["interrupts"] > 0
+    # The kernel's own list is what was read out of its file.
+    theirs = machines.vkd("exec", "smp", "--", "grep", "-v", "\\[", "/proc/kallsyms").out.encode()
+    assert sorted(kallsyms_untrusted(image.kernel.read_bytes())) == sorted(parse_text_untrusted(theirs))
 
 
 @pytest.mark.parametrize("guest", ["dynamic", "jump"])

@@ -21,6 +21,8 @@ COMMANDS = {
     "console": "vkd.cli.console:console",
     "logs": "vkd.cli.logs:logs",
     "inspect": "vkd.cli.inspect:inspect",
+    "top": "vkd.cli.top:top",
+    "profile": "vkd.cli.profile:profile",
     "events": "vkd.cli.events:events",
     "image": "vkd.cli.image:image",
     "validate": "vkd.cli.validate:validate",

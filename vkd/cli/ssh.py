@@ -18,7 +18,7 @@ import click
 from vkd.api import SshTarget
 from vkd.cli.client import ask_guest, rows
 from vkd.cli.complete import guests
-from vkd.errors import ConfigError, HostLacksError
+from vkd.errors import ConfigError, HostLacksError, VkdError
 
 _NO_CONFIG = ("-F", "none")
 
@@ -94,6 +94,20 @@ def ssh_config(name: str | None) -> None:
         if count[row.name] == 1:
             hosts = f"{row.name} {hosts}"
         click.echo(_block(hosts, _target(f"{row.cluster}/{row.name}")), nl=False)
+
+
+def output_of(name: str, line: str, limit: float = 60.0) -> bytes:
+    """Return what a command line in a guest prints. Raises `VkdError` when it fails, or takes over `limit` seconds."""
+    target = _target(name)
+    argv = [_program("ssh"), *_NO_CONFIG, *_options(target), "-o", "ConnectTimeout=5", "-T", target.alias, line]
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit, check=True)
+    except subprocess.TimeoutExpired:
+        raise VkdError(f"{name} did not answer within {limit:g} s") from None
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise VkdError(f"ssh: {last[0] if last else f'exit code {error.returncode}'}") from None
+    return done.stdout
 
 
 def replace_process(argv: list[str]) -> NoReturn:

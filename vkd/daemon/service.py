@@ -18,9 +18,11 @@ from vkd.config.model import Cluster as Config
 from vkd.daemon.clusters import Clusters
 from vkd.daemon.news import News
 from vkd.errors import ConfigError, TimeoutExpired, VkdError
+from vkd.profile.sample import Batch
 from vkd.supervisor.guest import Guest
 from vkd.supervisor.lifecycle import State
-from vkd.supervisor.rows import inspection, row
+from vkd.supervisor.profile import profile
+from vkd.supervisor.rows import inspection, load, row
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class Service:
         self._news = news
         self._nursery = nursery
         self._end = end
+        self._profiled: set[Guest] = set()
         #: Operations under way, and when the last one ended: a daemon on demand stays for them.
         self.busy = 0
         self.last = trio.current_time()
@@ -60,6 +63,8 @@ class Service:
             "stop": self._stop,
             "restart": self._restart,
             "inspect": self._inspect,
+            "top": self._top,
+            "profile": self._profile,
             "events": self._events,
             "ssh": self._ssh,
             "shutdown": self._shutdown,
@@ -144,12 +149,41 @@ class Service:
     async def _ps(self, call: Call) -> Any:
         name = _argument(call, "cluster", str | None, default=None)
         everything = _argument(call, "all", bool, default=False)
-        guests = [guest for cluster in self._clusters.some(name) for guest in cluster.guests.values()]
+        await self._refresh(name)
+        return _plain([row for row in self._rows(name) if everything or row.state != "stopped"])
+
+    async def _refresh(self, cluster: str | None) -> list[Guest]:
+        """Have the guests say anew what they do, as far as they say it soon; return them."""
+        guests = [guest for one in self._clusters.some(cluster) for guest in one.guests.values()]
         with trio.move_on_after(_FRESH):
             async with trio.open_nursery() as nursery:
                 for guest in guests:
                     nursery.start_soon(guest.refresh)
-        return _plain([row for row in self._rows(name) if everything or row.state != "stopped"])
+        return guests
+
+    async def _top(self, call: Call) -> Any:
+        guests = await self._refresh(_argument(call, "cluster", str | None, default=None))
+        return _plain([found for guest in guests if guest.status and (found := load(guest)) is not None])
+
+    async def _profile(self, call: Call) -> None:
+        guest = self._clusters.guest(_argument(call, "guest", str))
+        hz = _argument(call, "hz", int)
+        seconds = _argument(call, "seconds", float | None, default=None)
+        task_name = _argument(call, "task_name", int | None, default=None)
+        self._must_run(guest)
+        if guest in self._profiled:
+            raise VkdError(f"guest {guest.name} is being profiled already", hint="end that profile first")
+
+        async def send(batch: Batch) -> None:
+            await call.send(_plain(batch))
+
+        self._profiled.add(guest)
+        try:
+            await profile(guest.context.host, guest.folder, send, hz=hz, seconds=seconds, task_name=task_name)
+        except OSError as error:
+            raise VkdError(f"guest {guest.name} cannot be profiled: {error}", hint="see `vkd ps`") from error
+        finally:
+            self._profiled.remove(guest)
 
     async def _start(self, call: Call) -> Any:
         async def start(guest: Guest) -> None:
@@ -203,9 +237,7 @@ class Service:
     async def _ssh(self, call: Call) -> Any:
         guest = self._clusters.guest(_argument(call, "guest", str))
         await trio.lowlevel.checkpoint()
-        if guest.state not in {State.STARTING, State.READY, State.STOPPING}:
-            why = f" ({guest.record.reason})" if guest.record.reason else ""
-            raise VkdError(f"guest {guest.name} is {guest.state.value}{why}", hint=f"vkd start {guest.name}")
+        self._must_run(guest)
         if guest.target is None:
             raise VkdError(
                 f"guest {guest.name} is on no network with a gateway, so ssh cannot reach it",
@@ -216,6 +248,11 @@ class Service:
     async def _shutdown(self, _call: Call) -> None:
         await trio.lowlevel.checkpoint()
         self._end()
+
+    def _must_run(self, guest: Guest) -> None:
+        if guest.state not in {State.STARTING, State.READY, State.STOPPING}:
+            why = f" ({guest.record.reason})" if guest.record.reason else ""
+            raise VkdError(f"guest {guest.name} is {guest.state.value}{why}", hint=f"vkd start {guest.name}")
 
     def _rows(self, cluster: str | None) -> list[Row]:
         return [row for one in self._clusters.some(cluster) for row in one.rows()]

@@ -28,7 +28,7 @@ SSH_OPTIONS = (
 
 _MODULE = "vkd.vkernel"
 _BANNER_LIMIT = 5.0
-_STATUS_LIMIT = 5.0
+_CALL_LIMIT = 5.0
 
 
 class Process(Protocol):
@@ -65,6 +65,9 @@ class Host(Protocol):
     async def status(self, folder: Path) -> dict[str, Any]:
         """Return the vkernel's status. Raises `OSError`."""
 
+    async def call(self, folder: Path, op: str, **args: object) -> Any:
+        """Run another operation of the vkernel of `folder`. Raises `OSError`, or `ControlError` where it refuses."""
+
     async def answers(self, port: int) -> bool:
         """Whether an ssh server answers at `port` of this host's loopback."""
 
@@ -93,11 +96,18 @@ class LocalHost:
     async def status(self, folder: Path) -> dict[str, Any]:
         """Return the vkernel's status."""
         try:
-            with trio.fail_after(_STATUS_LIMIT):
-                value = await aio.call(folder / CONTROL, "status")
-        except (ControlError, ProtocolError, trio.TooSlowError, trio.BrokenResourceError) as error:
+            value = await self.call(folder, "status")
+        except ControlError as error:
             raise OSError(f"{folder / CONTROL}: {error}") from error
         return value if isinstance(value, dict) else {}
+
+    async def call(self, folder: Path, op: str, **args: object) -> Any:
+        """Run another operation of the vkernel of `folder`."""
+        try:
+            with trio.fail_after(_CALL_LIMIT):
+                return await aio.call(folder / CONTROL, op, **args)
+        except (ProtocolError, trio.TooSlowError, trio.BrokenResourceError) as error:
+            raise OSError(f"{folder / CONTROL}: {error}") from error
 
     async def answers(self, port: int) -> bool:
         """Whether an ssh server answers at `port` of this host's loopback (RFC 4253, section 4.2)."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from vkd.api import Inspection, Row
+from vkd.api import Inspection, Load, Row
 from vkd.supervisor.guest import Guest
 
 
@@ -43,6 +43,23 @@ def inspection(guest: Guest, source: str | None) -> Inspection:
         source=source,
         machine=machine,
     )
+
+
+def load(guest: Guest) -> Load | None:
+    """Return what one guest has done so far; nothing when its vkernel has not said."""
+    try:
+        return msgspec.convert(
+            {
+                **guest.status,
+                "cluster": guest.cluster,
+                "name": guest.name,
+                "state": guest.record.state.value,
+                "cpus": guest.config.cpus,
+            },
+            Load,
+        )
+    except msgspec.ValidationError:
+        return None
 
 
 def _instructions(status: dict[str, object]) -> int | None:

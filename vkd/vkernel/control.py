@@ -5,6 +5,9 @@
 | `status` | what `describe` of the process returns |
 | `stop` | nil; the machine is ended, its disks are flushed |
 | `reset` | nil; the machine is started anew, as by a reset button |
+| `profile-start` | nil; from now on, and through reboots, the harts are sampled: arguments `hz` and `task_name` |
+| `profile-read` | a :class:`vkd.profile.sample.Batch`: what has been sampled and not yet read |
+| `profile-stop` | nil |
 """
 
 import os
@@ -16,7 +19,7 @@ from typing import Any
 from vether.control.codec import ControlError, Decoder, Message, ProtocolError, encode
 from vkd.vkernel.loop import Loop
 
-Handler = Callable[[], Any]
+Handler = Callable[..., Any]
 
 #: Bytes of answers that may wait for a client before it is dropped.
 _BACKLOG = 1024 * 1024
@@ -117,7 +120,10 @@ class _Client:
         if handler is None:
             known = ", ".join(sorted(self._server.handlers))
             return ControlError("unknown-op", f"no operation {op!r}; there are: {known}").to_message()
+        args = message.get("args", {})
         try:
-            return {"ok": handler()}
+            return {"ok": handler(**args) if isinstance(args, dict) else handler(args)}
+        except ValueError as error:
+            return ControlError("invalid", str(error)).to_message()
         except Exception as error:
             return ControlError("internal", f"{op}: {error}").to_message()

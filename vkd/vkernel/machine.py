@@ -12,6 +12,9 @@ from vkd.vkernel.spec import ExitRecord, Spec
 QUICK_BOOT = 2.0
 QUICK_BOOTS = 10
 
+#: Samples of a profile in one message.
+SAMPLES = 1024
+
 _LONG = 3600.0
 
 
@@ -35,6 +38,15 @@ class Native(Protocol):
 
     def stats(self) -> dict[str, Any]:
         """Return counters."""
+
+    def profile_start(self, hz: int, *, task_name: int | None) -> None:
+        """Sample the harts. Raises `ValueError` when it cannot be so often."""
+
+    def profile_stop(self) -> None:
+        """Sample no more."""
+
+    def profile_read(self, limit: int) -> Any:
+        """Return what was sampled: at most `limit` of each hart."""
 
 
 def build(spec: Spec) -> Native:
@@ -75,6 +87,8 @@ class Runner:
         self._machine: Native | None = None
         self._stopping = False
         self._resetting = False
+        #: Rate, samples a second, and offset of a task's name, while there is a profile.
+        self._profile: tuple[int, int | None] | None = None
         self.boots = 0
 
     def start(self) -> None:
@@ -108,6 +122,27 @@ class Runner:
         with self._lock:
             return {} if self._machine is None else self._machine.stats()
 
+    def profile_start(self, hz: int, task_name: int | None = None) -> None:
+        """Sample what the harts execute, from now on and through reboots. Raises `ValueError` for a wrong rate."""
+        with self._lock:
+            if self._machine is not None:
+                self._machine.profile_start(hz, task_name=task_name)
+            self._profile = (hz, task_name)
+
+    def profile_read(self) -> Any:
+        """Return what has been sampled and not yet read, as far as fits into a message."""
+        with self._lock:
+            if self._machine is None:
+                return {"samples": [], "lost": [], "idle": []}
+            return self._machine.profile_read(max(1, SAMPLES // self._spec.cpus))
+
+    def profile_stop(self) -> None:
+        """Sample no more; what was not read is lost."""
+        with self._lock:
+            self._profile = None
+            if self._machine is not None:
+                self._machine.profile_stop()
+
     def _begin(self) -> bool:
         """Build a machine and set it going; return whether that was still wished."""
         machine = self._make(self._spec)
@@ -117,6 +152,9 @@ class Runner:
             self._machine = machine
             self._resetting = False
             self.boots += 1
+            if self._profile is not None:
+                hz, task_name = self._profile
+                machine.profile_start(hz, task_name=task_name)
             machine.start()
         return True
 

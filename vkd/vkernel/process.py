@@ -48,7 +48,14 @@ class VKernel:
         self._control = ControlServer(
             self._loop,
             listen(folder / CONTROL),
-            {"status": self.describe, "stop": self.stop, "reset": self._runner.reset},
+            {
+                "status": self.describe,
+                "stop": self.stop,
+                "reset": self._runner.reset,
+                "profile-start": self._runner.profile_start,
+                "profile-read": self._runner.profile_read,
+                "profile-stop": self._runner.profile_stop,
+            },
         )
 
     def run(self) -> int:
@@ -82,6 +89,8 @@ class VKernel:
             "guest": self._spec.name,
             "pid": os.getpid(),
             "started": self._began,
+            "time": time.monotonic(),
+            "cpu": time.process_time(),
             "boots": self._runner.boots,
             "console_bytes": self._console.total,
             "viewers": self._console.viewers,

@@ -94,6 +94,7 @@ def running(daemon: FakeDaemon) -> Generator[FakeDaemon, None, None]:
 
     async def main() -> None:
         operations = ["ping", "ps", "up", "down", "start", "stop", "restart", "inspect", "ssh", "events", "shutdown"]
+        operations += ["top", "profile"]
         with trio.CancelScope() as scope:
             scopes.append((scope, trio.lowlevel.current_trio_token()))
             async with trio.open_nursery() as nursery:
