@@ -142,7 +142,7 @@ def test_status(start: Callable[..., Running]) -> None:
         assert status["pid"] == running.process.pid
         assert status["machine"] == {"instructions": [7, 7]}
         assert (status["cluster"], status["guest"], status["boots"]) == ("c", "a", 1)
-        with pytest.raises(ControlError, match="there are: profile-read, .*, reset, status, stop"):
+        with pytest.raises(ControlError, match=r"there are: profile-read, .*, reset, status, stop"):
             client.call("nonsense")
         assert client.call("status")["pid"] == running.process.pid
 
