@@ -14,7 +14,6 @@ mod large;
 mod region;
 mod tlb;
 mod walk;
-mod window;
 
 pub use access::Trap;
 pub use bank::{Entry, Jump, FETCH_ENTRIES, JUMP_ENTRIES, LOAD_ENTRIES};

@@ -15,13 +15,10 @@
 //!
 //! `unsafe` is the same lookup here.
 
-use std::ops::Range;
-
 use super::bank::{Entry, Jump, Origin, FETCH_ENTRIES, LOAD_ENTRIES};
 use super::banks::{Banks, Key};
 use super::large::LargePages;
 use super::walk::walk_guarded;
-use super::window::nowhere;
 use super::{Access, Fault, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 use crate::memory::GuestRam;
 
@@ -47,9 +44,6 @@ pub struct Selected {
     /// [`super::JUMP_ENTRIES`] places. A jump in it is to a page that there is an entry for fetches of. Places may be
     /// emptied through the pointer; [`Tlb::jump_insert`] fills them.
     pub jumps: *mut Jump,
-    /// Host address at which virtual address 0 of the data view lies: from there on translated code may access any Sv39
-    /// address, and has a SIGSEGV where the page was not promoted ([`Tlb::promote`]) or the access is not allowed.
-    pub window: u64,
 }
 
 /// What a TLB has done since it was made.
@@ -95,7 +89,6 @@ impl Tlb {
             store: std::ptr::null(),
             fetch: std::ptr::null(),
             jumps: std::ptr::null_mut(),
-            window: nowhere().center(),
         };
         let mut tlb = Self {
             selected: null,
@@ -214,25 +207,6 @@ impl Tlb {
         // The selected view may have got a bank of its own.
         self.reselect();
         Ok(Translation::Ram((host | va & PAGE_MASK) as *mut u8))
-    }
-
-    /// Let translated code access the page of `va` at [`Selected::window`], too. Call it after [`Tlb::fill_guarded`] found RAM
-    /// there, by the same data view. Whether the access would succeed there now.
-    pub fn promote(
-        &mut self,
-        _ram: &GuestRam,
-        _view: &View,
-        _va: u64,
-        _access: Access,
-        _guard: &impl Fn(u64, u64, Access) -> bool,
-    ) -> bool {
-        false
-    }
-
-    /// Host addresses that an access at [`Selected::window`] may have faulted at.
-    #[must_use]
-    pub fn window_range(&self) -> Range<u64> {
-        nowhere().range()
     }
 
     /// Forget what `sfence.vma` (`sinval.vma`) with these operands says: all; one address space but for its global
