@@ -31,12 +31,14 @@ pub(super) struct Pmp {
     address: [u64; ENTRIES],
     /// The entries that are on, by priority.
     rules: Vec<Rule>,
+    /// Below this address the first rule allows everything to everybody.
+    open: u64,
 }
 
 impl Pmp {
     /// All entries off: lower modes have no memory.
     pub fn new() -> Self {
-        Self { config: [0; ENTRIES], address: [0; ENTRIES], rules: Vec::new() }
+        Self { config: [0; ENTRIES], address: [0; ENTRIES], rules: Vec::new(), open: 0 }
     }
 
     /// Everything allowed by the first entry, as firmware sets it up.
@@ -114,10 +116,17 @@ impl Pmp {
                 self.rules.push(Rule { first, last: end - 1, config });
             }
         }
+        let open = self.rules.first().filter(|rule| rule.first == 0 && rule.config & 7 == 7);
+        self.open = open.map_or(0, |rule| (rule.last + 1) << 12);
     }
 
     /// Whether `privilege` may have `access` to the granule of `pa`.
+    #[inline]
     pub fn allows(&self, pa: u64, access: Access, privilege: Privilege) -> bool {
+        pa < self.open || self.search(pa, access, privilege)
+    }
+
+    fn search(&self, pa: u64, access: Access, privilege: Privilege) -> bool {
         let granule = pa >> 12;
         let Some(rule) = self.rules.iter().find(|r| (r.first..=r.last).contains(&granule)) else {
             return privilege == Privilege::Machine;

@@ -2,7 +2,7 @@
 //!
 //! A bank is a direct-mapped array per [`Access`], and a cache of where jumps lead. Translated code reads the arrays, so
 //! their layout is fixed. They are taken from the host as zeroed memory, of which only what is used costs anything, and
-//! zeroes are empty entries. Beside each array stands which 64ths of it are in use, so that to clear a bank costs what
+//! zeroes are empty entries. Beside each array stands which parts of it are in use, so that to clear a bank costs what
 //! was entered, not what would fit.
 //!
 //! `unsafe` is the memory of the arrays: translated code has pointers to it, so that it is a raw allocation.
@@ -21,9 +21,13 @@ pub const JUMP_ENTRIES: usize = 4096;
 
 /// Jump cache places of one page of code: instructions begin at even addresses.
 const PAGE_JUMPS: usize = PAGE_SIZE as usize / 2;
-/// Parts of an array that are told apart: the bits of a word.
-const PARTS: usize = u64::BITS as usize;
-pub(super) const ALL: [Access; 3] = [Access::Fetch, Access::Load, Access::Store];
+/// Entries in a part of an array.
+const PART: usize = 64;
+/// Jump cache places in the smallest part that is remembered of a page.
+const PAGE_PART: usize = PAGE_JUMPS / u64::BITS as usize;
+
+const _: () = assert!(LOAD_ENTRIES.is_power_of_two() && FETCH_ENTRIES.is_power_of_two() && JUMP_ENTRIES >= PAGE_JUMPS);
+const _: () = assert!(LOAD_ENTRIES / PART <= 64 && FETCH_ENTRIES / PART <= 64 && JUMP_ENTRIES / PART <= 64);
 
 /// Where a page of virtual memory lies. The entry of address `va` has index `va >> 12`, modulo the number of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +50,7 @@ pub struct Jump {
 }
 
 /// What flushes have to know of an entry: log2 of the size of its page in the table, and whether that is global.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Origin(u8);
 
 impl Origin {
@@ -56,7 +60,7 @@ impl Origin {
         Self(shift as u8 | if global { Self::GLOBAL } else { 0 })
     }
 
-    fn global(self) -> bool {
+    pub fn global(self) -> bool {
         self.0 & Self::GLOBAL != 0
     }
 
@@ -65,30 +69,148 @@ impl Origin {
     }
 }
 
-/// The memory of a bank. All zeroes is valid, and empty but for the first entry of each array.
-#[repr(C, align(64))]
-struct Arrays {
-    load: [Entry; LOAD_ENTRIES],
-    store: [Entry; LOAD_ENTRIES],
-    fetch: [Entry; FETCH_ENTRIES],
-    jumps: [Jump; JUMP_ENTRIES],
-    load_origins: [Origin; LOAD_ENTRIES],
-    store_origins: [Origin; LOAD_ENTRIES],
-    fetch_origins: [Origin; FETCH_ENTRIES],
-    /// For each entry of `fetch`, which 64ths of its page may have a place in `jumps`.
-    jumped: [u64; FETCH_ENTRIES],
+/// What a flush covers.
+#[derive(Clone, Copy)]
+pub(super) enum Flush {
+    /// The entry of the page that an address lies in.
+    Page(u64),
+    /// All entries of the page of size `1 << .1` that an address lies in.
+    Large(u64, u32),
+    /// All entries.
+    All,
 }
 
-/// The entries for one kind of access.
-struct Slots<'a> {
-    entries: &'a mut [Entry],
-    origins: &'a mut [Origin],
-    touched: &'a mut u64,
+/// Entries for one kind of access. Which of its parts ([`PART`]) are in use is kept elsewhere, as a set of bits.
+#[repr(C, align(64))]
+struct Array<const N: usize> {
+    entries: [Entry; N],
+    origins: [Origin; N],
+}
+
+impl<const N: usize> Array<N> {
+    #[inline(always)]
+    fn index(va: u64) -> usize {
+        (va >> PAGE_SHIFT) as usize % N
+    }
+
+    #[inline(always)]
+    fn find(&self, va: u64) -> Option<(u64, Origin)> {
+        let i = Self::index(va);
+        let entry = self.entries[i];
+        (entry.page == va & !PAGE_MASK).then_some((entry.host, self.origins[i]))
+    }
+
+    /// Returns the index, and the page that was there.
+    #[inline(always)]
+    fn insert(&mut self, touched: &mut u64, va: u64, host: u64, origin: Origin) -> (usize, u64) {
+        let i = Self::index(va);
+        let old = std::mem::replace(&mut self.entries[i], Entry { page: va & !PAGE_MASK, host });
+        self.origins[i] = origin;
+        *touched |= 1 << (i / PART);
+        (i, old.page)
+    }
+
+    /// Empty what `flush` covers, but for global pages if `local`, and tell `dropped` of index and page.
+    #[inline(always)]
+    fn flush(&mut self, touched: u64, flush: Flush, local: bool, mut dropped: impl FnMut(usize, u64)) {
+        let in_use = |part: usize| touched >> part & 1 != 0;
+        match flush {
+            Flush::Page(va) => {
+                let i = Self::index(va);
+                if in_use(i / PART) && self.entries[i].page == va & !PAGE_MASK {
+                    self.drop_entry(i, local, &mut dropped);
+                }
+            }
+            Flush::Large(va, shift) => {
+                // As many entries as it has pages, aligned as it is.
+                let count = N.min(1 << (shift - PAGE_SHIFT));
+                let first = Self::index(va) / count * count;
+                for i in (first..first + count).filter(|i| in_use(i / PART)) {
+                    if self.entries[i].page >> shift == va >> shift && self.origins[i].shift() == shift {
+                        self.drop_entry(i, local, &mut dropped);
+                    }
+                }
+            }
+            Flush::All => {
+                for i in bits(touched).flat_map(|part| part * PART..(part + 1) * PART) {
+                    self.drop_entry(i, local, &mut dropped);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn drop_entry(&mut self, i: usize, local: bool, dropped: &mut impl FnMut(usize, u64)) {
+        let (old, empty) = (self.entries[i], Self::empty(i));
+        if old != empty && !(local && self.origins[i].global()) {
+            self.entries[i] = empty;
+            dropped(i, old.page);
+        }
+    }
+
+    fn clear(&mut self, touched: u64) {
+        for part in bits(touched) {
+            self.entries[part * PART..(part + 1) * PART].fill(Entry { page: 0, host: 0 });
+        }
+        self.entries[0] = Self::empty(0);
+    }
+
+    /// Page 0 has index 0, and page 1 has not.
+    fn empty(i: usize) -> Entry {
+        Entry { page: if i == 0 { PAGE_SIZE } else { 0 }, host: 0 }
+    }
+}
+
+/// The jump cache, and for each entry for fetches which 64ths of its page it may have places for.
+#[repr(C, align(64))]
+struct Jumps {
+    places: [Jump; JUMP_ENTRIES],
+    pages: [u64; FETCH_ENTRIES],
+}
+
+impl Jumps {
+    /// Enter `jump`, to the page of fetch entry `i`. Returns the place.
+    fn insert(&mut self, i: usize, jump: Jump) -> usize {
+        let place = (jump.pc >> 1) as usize % JUMP_ENTRIES;
+        self.places[place] = jump;
+        self.pages[i] |= 1 << (place % PAGE_JUMPS / PAGE_PART);
+        place
+    }
+
+    /// Empty the places of `page`, which was that of fetch entry `i`.
+    #[inline(always)]
+    fn drop_page(&mut self, i: usize, page: u64) {
+        let first = (page >> 1) as usize % JUMP_ENTRIES;
+        for part in bits(std::mem::take(&mut self.pages[i])) {
+            let start = first + part * PAGE_PART;
+            for jump in &mut self.places[start..start + PAGE_PART] {
+                if jump.pc & !PAGE_MASK == page {
+                    *jump = Jump { pc: u64::MAX, code: 0 };
+                }
+            }
+        }
+    }
+
+    fn clear(&mut self, touched: u64) {
+        for part in bits(touched) {
+            self.places[part * PART..(part + 1) * PART].fill(Jump { pc: u64::MAX, code: 0 });
+        }
+        self.pages.fill(0);
+    }
+}
+
+/// The memory of a bank. All zeroes is valid, and empty but for the first entry of each array.
+#[repr(C)]
+struct Memory {
+    load: Array<LOAD_ENTRIES>,
+    store: Array<LOAD_ENTRIES>,
+    fetch: Array<FETCH_ENTRIES>,
+    jumps: Jumps,
 }
 
 /// See the module.
 pub(super) struct Bank {
-    arrays: NonNull<Arrays>,
+    memory: NonNull<Memory>,
     /// Which parts of the entries are in use, in the order of [`Access`].
     touched: [u64; 3],
     /// Which parts of the jump cache are in use.
@@ -100,27 +222,34 @@ unsafe impl Send for Bank {}
 // SAFETY: through a shared reference the memory is only read.
 unsafe impl Sync for Bank {}
 
+const FETCH: usize = Access::Fetch as usize;
+const LOAD: usize = Access::Load as usize;
+const STORE: usize = Access::Store as usize;
+
 impl Bank {
+    /// Host memory that a bank takes at most, bytes.
+    pub const SIZE: usize = size_of::<Memory>();
+
     /// An empty bank.
     pub fn new() -> Self {
-        let layout = Layout::new::<Arrays>();
+        let layout = Layout::new::<Memory>();
         // SAFETY: the layout has a size.
         let memory = unsafe { alloc_zeroed(layout) };
-        let Some(arrays) = NonNull::new(memory.cast()) else { handle_alloc_error(layout) };
-        let mut bank = Self { arrays, touched: [1; 3], jumps_touched: 1 };
+        let Some(memory) = NonNull::new(memory.cast()) else { handle_alloc_error(layout) };
+        let mut bank = Self { memory, touched: [1; 3], jumps_touched: 1 };
         bank.clear();
         bank
     }
 
     /// The entries for `access`. They stay where they are.
     pub fn entries(&self, access: Access) -> *const Entry {
-        let arrays = self.arrays.as_ptr();
-        // SAFETY: the allocation is as large as `Arrays`; no reference is made.
+        let memory = self.memory.as_ptr();
+        // SAFETY: the allocation is as large as `Memory`; no reference is made.
         unsafe {
             match access {
-                Access::Fetch => (&raw const (*arrays).fetch).cast(),
-                Access::Load => (&raw const (*arrays).load).cast(),
-                Access::Store => (&raw const (*arrays).store).cast(),
+                Access::Fetch => (&raw const (*memory).fetch.entries).cast(),
+                Access::Load => (&raw const (*memory).load.entries).cast(),
+                Access::Store => (&raw const (*memory).store.entries).cast(),
             }
         }
     }
@@ -128,176 +257,82 @@ impl Bank {
     /// The jump cache. It stays where it is.
     pub fn jumps(&self) -> *mut Jump {
         // SAFETY: as in `entries`.
-        unsafe { (&raw mut (*self.arrays.as_ptr()).jumps).cast() }
+        unsafe { (&raw mut (*self.memory.as_ptr()).jumps.places).cast() }
     }
 
-    /// Host address of the page of `va`, if it was entered.
-    pub fn find(&mut self, va: u64, access: Access) -> Option<u64> {
-        let Slots { entries, .. } = self.slots(access);
-        let entry = entries[index(va, entries.len())];
-        (entry.page == va & !PAGE_MASK).then_some(entry.host)
+    /// Host address of the page of `va`, if it was entered, and what it is part of.
+    #[inline]
+    pub fn find(&mut self, va: u64, access: Access) -> Option<(u64, Origin)> {
+        let memory = self.memory();
+        match access {
+            Access::Fetch => memory.fetch.find(va),
+            Access::Load => memory.load.find(va),
+            Access::Store => memory.store.find(va),
+        }
     }
 
     /// Enter that the page of `va` lies at `host`.
+    #[inline]
     pub fn insert(&mut self, va: u64, access: Access, host: u64, origin: Origin) {
-        let slots = self.slots(access);
-        let i = index(va, slots.entries.len());
-        let entry = Entry { page: va & !PAGE_MASK, host };
-        let old = std::mem::replace(&mut slots.entries[i], entry);
-        slots.origins[i] = origin;
-        *slots.touched |= part(i, slots.entries.len());
-        if access == Access::Fetch {
-            self.drop_jumps(i, old.page);
+        // SAFETY: as in `memory`; what else is borrowed lies elsewhere.
+        let memory = unsafe { self.memory.as_mut() };
+        match access {
+            Access::Load => _ = memory.load.insert(&mut self.touched[LOAD], va, host, origin),
+            Access::Store => _ = memory.store.insert(&mut self.touched[STORE], va, host, origin),
+            Access::Fetch => {
+                let (i, page) = memory.fetch.insert(&mut self.touched[FETCH], va, host, origin);
+                memory.jumps.drop_page(i, page);
+            }
         }
     }
 
     /// Enter where the translation of the code at `pc` lies; if the fetch of that code is not in the bank, do nothing.
     pub fn insert_jump(&mut self, pc: u64, code: u64) {
-        let arrays = self.arrays();
-        let i = index(pc, FETCH_ENTRIES);
-        if arrays.fetch[i].page != pc & !PAGE_MASK || pc & 1 != 0 {
-            return;
-        }
-        let place = (pc >> 1) as usize % JUMP_ENTRIES;
-        arrays.jumps[place] = Jump { pc, code };
-        arrays.jumped[i] |= part(place % PAGE_JUMPS, PAGE_JUMPS);
-        self.jumps_touched |= part(place, JUMP_ENTRIES);
-    }
-
-    /// Forget the page of `va`, unless it is global and `local` says to keep such.
-    pub fn drop_page(&mut self, va: u64, local: bool) {
-        for access in ALL {
-            let slots = self.slots(access);
-            let i = index(va, slots.entries.len());
-            if slots.entries[i].page == va & !PAGE_MASK && !(local && slots.origins[i].global()) {
-                self.drop_entry(access, i);
-            }
+        let memory = self.memory();
+        if memory.fetch.find(pc).is_some() && pc & 1 == 0 {
+            let place = memory.jumps.insert(Array::<FETCH_ENTRIES>::index(pc), Jump { pc, code });
+            self.jumps_touched |= 1 << (place / PART);
         }
     }
 
-    /// Forget what was entered of the page of size `1 << shift` that `va` lies in, unless it is global and `local` says to
-    /// keep such.
-    pub fn drop_large(&mut self, va: u64, shift: u32, local: bool) {
-        for access in ALL {
-            let len = self.slots(access).entries.len();
-            let first = index(va >> shift << shift, len);
-            let pages = len.min(1 << (shift - PAGE_SHIFT));
-            for i in (first..first + pages).map(|i| i % len) {
-                let Slots { entries, origins, touched } = self.slots(access);
-                if *touched & part(i, len) == 0 {
-                    continue;
-                }
-                let origin = origins[i];
-                if origin.shift() == shift && entries[i].page >> shift == va >> shift && !(local && origin.global()) {
-                    self.drop_entry(access, i);
-                }
-            }
-        }
-    }
-
-    /// Forget all but global pages.
-    pub fn drop_local(&mut self) {
-        for access in ALL {
-            let len = self.slots(access).entries.len();
-            for part in bits(self.touched[access as usize]) {
-                for i in span(part, len) {
-                    if !self.slots(access).origins[i].global() {
-                        self.drop_entry(access, i);
-                    }
-                }
-            }
-        }
+    /// Forget what `flush` covers, but for global pages if `local`.
+    pub fn flush(&mut self, flush: Flush, local: bool) {
+        let [fetch, load, store] = self.touched;
+        let memory = self.memory();
+        memory.load.flush(load, flush, local, |_, _| ());
+        memory.store.flush(store, flush, local, |_, _| ());
+        memory.fetch.flush(fetch, flush, local, |i, page| memory.jumps.drop_page(i, page));
     }
 
     /// Forget all.
     pub fn clear(&mut self) {
-        for access in ALL {
-            let Slots { entries, touched, .. } = self.slots(access);
-            let parts = std::mem::take(touched);
-            let len = entries.len();
-            for part in bits(parts) {
-                entries[span(part, len)].fill(Entry { page: 0, host: 0 });
-            }
-            // Page 0 has index 0, and page 1 has not.
-            entries[0].page = PAGE_SIZE;
-        }
         self.clear_jumps();
+        let [fetch, load, store] = std::mem::take(&mut self.touched);
+        let memory = self.memory();
+        memory.load.clear(load);
+        memory.store.clear(store);
+        memory.fetch.clear(fetch);
     }
 
     /// Forget the jump cache.
     pub fn clear_jumps(&mut self) {
-        let parts = std::mem::take(&mut self.jumps_touched);
-        if parts == 0 {
-            return;
-        }
-        let arrays = self.arrays();
-        for part in bits(parts) {
-            arrays.jumps[span(part, JUMP_ENTRIES)].fill(Jump { pc: 0, code: 0 });
-        }
-        arrays.jumps[0].pc = u64::MAX;
-        arrays.jumped.fill(0);
-    }
-
-    /// Empty entry `i` for `access`.
-    fn drop_entry(&mut self, access: Access, i: usize) {
-        let empty = Entry { page: if i == 0 { PAGE_SIZE } else { 0 }, host: 0 };
-        let old = std::mem::replace(&mut self.slots(access).entries[i], empty);
-        if access == Access::Fetch {
-            self.drop_jumps(i, old.page);
+        let touched = std::mem::take(&mut self.jumps_touched);
+        if touched != 0 {
+            self.memory().jumps.clear(touched);
         }
     }
 
-    /// Empty the jump cache of what lies in `page`, which entry `i` for fetches was of.
-    fn drop_jumps(&mut self, i: usize, page: u64) {
-        let arrays = self.arrays();
-        let first = (page >> 1) as usize % JUMP_ENTRIES;
-        for part in bits(std::mem::take(&mut arrays.jumped[i])) {
-            for place in span(part, PAGE_JUMPS).map(|place| first + place) {
-                if arrays.jumps[place].pc & !PAGE_MASK == page {
-                    arrays.jumps[place] = Jump { pc: u64::MAX, code: 0 };
-                }
-            }
-        }
-    }
-
-    fn arrays(&mut self) -> &mut Arrays {
+    fn memory(&mut self) -> &mut Memory {
         // SAFETY: allocated in `new`, all bytes valid since; `self` owns it, and translated code does not run meanwhile.
-        unsafe { self.arrays.as_mut() }
-    }
-
-    fn slots(&mut self, access: Access) -> Slots<'_> {
-        let touched = &mut self.touched[access as usize];
-        // SAFETY: as in `arrays`; `touched` lies elsewhere.
-        let arrays = unsafe { self.arrays.as_mut() };
-        match access {
-            Access::Fetch => Slots { entries: &mut arrays.fetch, origins: &mut arrays.fetch_origins, touched },
-            Access::Load => Slots { entries: &mut arrays.load, origins: &mut arrays.load_origins, touched },
-            Access::Store => Slots { entries: &mut arrays.store, origins: &mut arrays.store_origins, touched },
-        }
+        unsafe { self.memory.as_mut() }
     }
 }
 
 impl Drop for Bank {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with this layout.
-        unsafe { dealloc(self.arrays.as_ptr().cast(), Layout::new::<Arrays>()) };
+        unsafe { dealloc(self.memory.as_ptr().cast(), Layout::new::<Memory>()) };
     }
-}
-
-/// Index of the entry of `va` among `len`.
-fn index(va: u64, len: usize) -> usize {
-    (va >> PAGE_SHIFT) as usize % len
-}
-
-/// The bit of the part that element `i` of `len` lies in.
-fn part(i: usize, len: usize) -> u64 {
-    1 << (i / (len / PARTS))
-}
-
-/// The elements of `part` of `len`.
-fn span(part: usize, len: usize) -> std::ops::Range<usize> {
-    let size = len / PARTS;
-    part * size..(part + 1) * size
 }
 
 /// Numbers of the bits that are set.

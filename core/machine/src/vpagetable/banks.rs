@@ -10,10 +10,14 @@
 use super::bank::Bank;
 use super::{Access, Format, View};
 
-/// How many banks there are at most. One takes up to 224 KiB, so that a TLB takes up to 3.5 MiB.
-pub const BANKS: usize = 16;
+/// How many banks there are at most.
+const BANKS: usize = 16;
 /// Places of the memory of which view had which bank.
 const MEMO: usize = 32;
+/// Host memory that the banks of a TLB take at most, bytes.
+const LIMIT: usize = 4 << 20;
+
+const _: () = assert!(BANKS * Bank::SIZE <= LIMIT);
 
 const USER: u8 = 1;
 const SUM: u8 = 2;
@@ -82,10 +86,13 @@ impl Banks {
     /// The bank that serves `key`.
     #[inline]
     pub fn find(&mut self, key: Key) -> usize {
-        match self.memo[key.place()] {
-            Some((known, number)) if known == key => number,
-            _ => self.search(key),
-        }
+        self.known(key).unwrap_or_else(|| self.search(key))
+    }
+
+    /// The bank that serves `key`, if that is remembered.
+    #[inline]
+    fn known(&self, key: Key) -> Option<usize> {
+        self.memo[key.place()].filter(|(known, _)| *known == key).map(|(_, number)| number)
     }
 
     /// The bank that serves `key`, for what is not global.
@@ -95,6 +102,19 @@ impl Banks {
             return self.give(key);
         }
         number
+    }
+
+    /// Enter into bank `number`, which serves `key`, what a sibling in the same address space knows of `va`: with SUM the
+    /// supervisor has what it has without, and what the user has. Returns where the page lies.
+    pub fn take_over(&mut self, number: usize, key: Key, va: u64, access: Access) -> Option<u64> {
+        if key.kind & SUM == 0 {
+            return None;
+        }
+        let siblings = [key.kind & !SUM, key.kind & !SUM | USER].map(|kind| self.known(Key { kind, ..key }));
+        let find = |sibling: usize| self.banks[sibling].bank.find(va, access);
+        let (host, origin) = siblings.into_iter().flatten().find_map(find)?;
+        self.banks[number].bank.insert(va, access, host, origin);
+        Some(host)
     }
 
     /// Select bank `number` for fetches (`which` 0) or data (1).

@@ -66,6 +66,52 @@ mod sv {
     pub const RESERVED: u64 = !((1 << 54) - 1);
 }
 
+/// What may be done with a page: `R`, `W`, `X`, and whether users may (`U`); on the path to it, in the VPTE formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Permissions(u8);
+
+impl Permissions {
+    const R: u8 = 1;
+    const W: u8 = 2;
+    const X: u8 = 4;
+    const U: u8 = 8;
+    pub const ALL: Self = Self(Self::R | Self::W | Self::X | Self::U);
+
+    #[inline(always)]
+    fn new(r: bool, w: bool, x: bool, u: bool) -> Self {
+        Self(u8::from(r) | u8::from(w) << 1 | u8::from(x) << 2 | u8::from(u) << 3)
+    }
+
+    #[inline(always)]
+    fn has(self, bits: u8) -> bool {
+        self.0 & bits != 0
+    }
+
+    /// What two entries on a path both allow.
+    #[inline(always)]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether `view` has `access`.
+    #[inline(always)]
+    pub fn allow(self, view: &View, access: Access) -> bool {
+        let user = self.has(Self::U);
+        let (reach, mxr) = match view.format {
+            Format::Sv39 | Format::Sv48 if access == Access::Fetch => (user == view.user, false),
+            Format::Sv39 | Format::Sv48 => (user == view.user || (!view.user && view.sum), view.mxr),
+            _ => (user || !view.user, false),
+        };
+        let right = match access {
+            Access::Fetch => Self::X,
+            Access::Load if mxr => Self::R | Self::X,
+            Access::Load => Self::R,
+            Access::Store => Self::W,
+        };
+        reach && self.has(right)
+    }
+}
+
 /// What an entry says to an access that it does not refuse.
 pub(super) struct Entry {
     /// Address of the next table, or of the mapped frame.
@@ -75,8 +121,8 @@ pub(super) struct Entry {
     pub global: bool,
     /// Bits that the access has to find set, or sets.
     pub wanted: u64,
-    /// The entry's rights, in the order of [`Access`], to the view that asked.
-    pub rights: [bool; 3],
+    pub permissions: Permissions,
+    /// Stores have been marked already.
     pub dirty: bool,
 }
 
@@ -127,6 +173,7 @@ impl Format {
     }
 
     /// Read `pte`, found at `level` (0 maps single pages), for `access` by `view`. `None` is a page fault.
+    #[inline(always)]
     pub(super) fn decode(self, pte: u64, level: u32, view: &View, access: Access) -> Option<Entry> {
         match self {
             Self::Bare => None,
@@ -138,51 +185,52 @@ impl Format {
     }
 }
 
+#[inline(always)]
 fn decode_sv(pte: u64, level: u32, view: &View, access: Access) -> Option<Entry> {
     let has = |bits| pte & bits != 0;
+    let frame = pte << 2 & !PAGE_MASK;
+    let global = has(sv::G);
+    // In a pointer U, A and D are reserved, and level 0 has no tables below it.
+    if pte & (sv::V | sv::R | sv::W | sv::X | sv::U | sv::A | sv::D | sv::RESERVED) == sv::V {
+        let pointer = Entry { frame, leaf: false, global, wanted: 0, permissions: Permissions::ALL, dirty: true };
+        return (level > 0).then_some(pointer);
+    }
     if !has(sv::V) || has(sv::RESERVED) || (has(sv::W) && !has(sv::R)) {
         return None;
     }
-    let frame = pte << 2 & !PAGE_MASK;
-    let global = has(sv::G);
-    if !has(sv::R | sv::X) {
-        // In a pointer U, A and D are reserved, and level 0 has no tables below it.
-        let good = !has(sv::U | sv::A | sv::D) && level > 0;
-        return good.then_some(Entry { frame, leaf: false, global, wanted: 0, rights: [true; 3], dirty: false });
-    }
-    let readable = has(sv::R) || (view.mxr && has(sv::X));
-    let data = has(sv::U) == view.user || (!view.user && view.sum);
-    let rights = [has(sv::X) && has(sv::U) == view.user, readable && data, has(sv::W) && data];
+    // What is neither a pointer nor has rights allows nothing.
+    let permissions = Permissions::new(has(sv::R), has(sv::W), has(sv::X), has(sv::U));
     let aligned = frame & ((PAGE_SIZE << (9 * level)) - 1) == 0;
-    if !rights[access as usize] || !aligned {
+    if !permissions.allow(view, access) || !aligned {
         return None;
     }
     let wanted = if access == Access::Store { sv::A | sv::D } else { sv::A };
-    Some(Entry { frame, leaf: true, global, wanted, rights, dirty: has(sv::D) })
+    Some(Entry { frame, leaf: true, global, wanted, permissions, dirty: has(sv::D) })
 }
 
+#[inline(always)]
 fn decode_2006(pte: u64, level: u32) -> Option<Entry> {
     (pte & vpte::IV == 0).then_some(Entry {
         frame: pte & vpte::FRAME32,
         leaf: level == 0 || pte & vpte::PS != 0,
         global: false,
         wanted: 0,
-        rights: [true; 3],
+        permissions: Permissions::ALL,
         dirty: true,
     })
 }
 
+#[inline(always)]
 fn decode_vpte(pte: u64, frame: u64, level: u32, view: &View, access: Access) -> Option<Entry> {
     let has = |bits| pte & bits != 0;
-    let reach = has(vpte::V) && (!view.user || has(vpte::U));
-    let rights = [reach && has(vpte::X), reach && has(vpte::R), reach && has(vpte::W)];
+    let permissions = Permissions::new(has(vpte::R), has(vpte::W), has(vpte::X), has(vpte::U));
     let wanted = if access == Access::Store { vpte::A | vpte::M } else { vpte::A };
-    rights[access as usize].then_some(Entry {
+    (has(vpte::V) && permissions.allow(view, access)).then_some(Entry {
         frame: pte & frame,
         leaf: level == 0 || has(vpte::PS),
         global: has(vpte::G),
         wanted,
-        rights,
+        permissions,
         dirty: has(vpte::M),
     })
 }

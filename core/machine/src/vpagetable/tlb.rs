@@ -15,10 +15,10 @@
 //!
 //! `unsafe` is the same lookup here.
 
-use super::bank::{Entry, Jump, Origin, FETCH_ENTRIES, LOAD_ENTRIES};
+use super::bank::{Bank, Entry, Flush, Jump, Origin, FETCH_ENTRIES, LOAD_ENTRIES};
 use super::banks::{Banks, Key};
 use super::large::LargePages;
-use super::walk::walk_guarded;
+use super::walk::{walk_guarded, Leaf};
 use super::{Access, Fault, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 use crate::memory::GuestRam;
 
@@ -186,12 +186,17 @@ impl Tlb {
         self.count_miss(access);
         let key = Key::of(view, access);
         let number = self.banks.find(key);
-        // A global page may have been entered by another address space.
-        if let Some(host) = self.banks.bank(number).find(va, access) {
-            return Ok(Translation::Ram((host | va & PAGE_MASK) as *mut u8));
+        let at = |host: u64| Ok(Translation::Ram((host | va & PAGE_MASK) as *mut u8));
+        // Another address space may have entered it, being global, or the same one with other privilege.
+        let bank = self.banks.bank(number);
+        let entered = bank.find(va, access).map(|(host, _)| host);
+        if let Some(host) = entered.or_else(|| self.banks.take_over(number, key, va, access)) {
+            return at(host);
         }
-        self.stats.walks += 1;
-        let leaf = walk_guarded(ram, view, va, access, guard)?;
+        let leaf = match self.large.find(view, va, access) {
+            Some(leaf) => leaf,
+            None => self.walk(ram, view, va, access, guard)?,
+        };
         let page = leaf.pa & !PAGE_MASK;
         if !guard(page, PAGE_SIZE, access) {
             return Err(Fault::Access);
@@ -200,33 +205,52 @@ impl Tlb {
             return Ok(Translation::Device(leaf.pa));
         };
         let host = host.expose_provenance() as u64;
-        let number = if leaf.global { number } else { self.banks.find_local(key) };
-        let shift = leaf.size.trailing_zeros();
-        self.banks.bank(number).insert(va, access, host, Origin::new(shift, leaf.global));
-        self.large.insert(va, shift);
-        // The selected view may have got a bank of its own.
-        self.reselect();
-        Ok(Translation::Ram((host | va & PAGE_MASK) as *mut u8))
+        let own = if leaf.global { number } else { self.banks.find_local(key) };
+        let origin = Origin::new(leaf.size.trailing_zeros(), leaf.global);
+        self.banks.bank(own).insert(va, access, host, origin);
+        if own != number {
+            self.reselect();
+        }
+        at(host)
+    }
+
+    fn walk(
+        &mut self,
+        ram: &GuestRam,
+        view: &View,
+        va: u64,
+        access: Access,
+        guard: &impl Fn(u64, u64, Access) -> bool,
+    ) -> Result<Leaf, Fault> {
+        self.stats.walks += 1;
+        let leaf = walk_guarded(ram, view, va, access, guard)?;
+        self.large.insert(view, va, &leaf);
+        Ok(leaf)
     }
 
     /// Forget what `sfence.vma` (`sinval.vma`) with these operands says: all; one address space but for its global
     /// pages; the page or large page that `va` lies in, in all address spaces; or in one, unless it is global.
     pub fn flush(&mut self, va: Option<u64>, asid: Option<u16>) {
         self.stats.flushes += 1;
+        let local = asid.is_some();
         let Some(va) = va else {
             self.banks.reclaim(asid);
             match asid {
                 None => {
                     self.large.clear();
-                    self.banks.of_space(None).for_each(|bank| bank.clear());
+                    self.banks.of_space(None).for_each(Bank::clear);
                 }
-                Some(_) => self.banks.of_space(asid).for_each(|bank| bank.drop_local()),
+                Some(asid) => {
+                    self.large.forget_space(asid);
+                    self.banks.of_space(Some(asid)).for_each(|bank| bank.flush(Flush::All, local));
+                }
             }
             return self.reselect();
         };
+        self.large.forget(va, asid);
         for bank in self.banks.of_space(asid) {
-            bank.drop_page(va, asid.is_some());
-            self.large.sizes(va).for_each(|shift| bank.drop_large(va, shift, asid.is_some()));
+            bank.flush(Flush::Page(va), local);
+            self.large.sizes(va).for_each(|shift| bank.flush(Flush::Large(va, shift), local));
         }
     }
 
@@ -238,7 +262,7 @@ impl Tlb {
 
     /// Forget where all translations of code lie.
     pub fn clear_jumps(&mut self) {
-        self.banks.of_space(None).for_each(|bank| bank.clear_jumps());
+        self.banks.of_space(None).for_each(Bank::clear_jumps);
     }
 
     /// What was done so far.

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::{Access, Fault, Format, View, PAGE_MASK, PAGE_SHIFT};
+use super::format::Permissions;
+use super::{Access, Fault, Format, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 use crate::memory::GuestRam;
 
 /// What a walk found.
@@ -12,13 +13,19 @@ pub struct Leaf {
     pub pa: u64,
     /// Size of the page as the table has it, bytes.
     pub size: u64,
-    /// Whether the view may execute, load, store here (indices are those of [`Access`]); of the path in the VPTE
-    /// formats, where every level limits the rights.
-    pub rights: [bool; 3],
+    pub(super) permissions: Permissions,
     /// The mapping is in every address space.
     pub global: bool,
-    /// D, or `VPTE_M`, is set in the last entry, now that the walk is done.
+    /// D, or `VPTE_M` of all entries on the path, is set, now that the walk is done.
     pub dirty: bool,
+}
+
+impl Leaf {
+    /// Whether `view`, which is of the format that was walked, has `access`.
+    #[must_use]
+    pub fn allows(&self, view: &View, access: Access) -> bool {
+        self.permissions.allow(view, access)
+    }
 }
 
 /// Translate `va` for `access` by `view`, through the table in `ram`.
@@ -44,25 +51,43 @@ pub fn walk_guarded(
     access: Access,
     guard: &impl Fn(u64, u64, Access) -> bool,
 ) -> Result<Leaf, Fault> {
-    let format = view.format;
-    if format == Format::Bare {
-        return Ok(Leaf { pa: va, size: PAGE_MASK + 1, rights: [true; 3], global: false, dirty: true });
+    // One walker, and one copy of it for each format.
+    match view.format {
+        Format::Bare => Ok(Leaf { pa: va, size: PAGE_SIZE, permissions: Permissions::ALL, global: false, dirty: true }),
+        Format::Sv39 => walk_format(Format::Sv39, ram, view, va, access, guard),
+        Format::Sv48 => walk_format(Format::Sv48, ram, view, va, access, guard),
+        Format::Vpte2006 => walk_format(Format::Vpte2006, ram, view, va, access, guard),
+        Format::Vpte32 => walk_format(Format::Vpte32, ram, view, va, access, guard),
+        Format::Vpte64 => walk_format(Format::Vpte64, ram, view, va, access, guard),
     }
+}
+
+#[inline(always)]
+fn walk_format(
+    format: Format,
+    ram: &GuestRam,
+    view: &View,
+    va: u64,
+    access: Access,
+    guard: &impl Fn(u64, u64, Access) -> bool,
+) -> Result<Leaf, Fault> {
+    let view = &View { format, ..*view };
     if !format.canonical(va) {
         return Err(Fault::Page);
     }
     let mut level = format.levels();
     let mut shift = PAGE_SHIFT + level * format.index_bits();
     let mut table = view.root & !PAGE_MASK;
-    let mut rights = [true; 3];
-    let mut global = false;
+    let mut permissions = Permissions::ALL;
+    let (mut global, mut dirty) = (false, true);
     if format.has_master() {
         let master = format.decode(view.root, level, view, access).ok_or(Fault::Page)?;
+        (permissions, global) = (master.permissions, master.global);
         if master.leaf {
             let pa = master.frame.wrapping_add(va);
-            return Ok(Leaf { pa, size: 1 << shift, rights: master.rights, global: master.global, dirty: true });
+            return Ok(Leaf { pa, size: 1 << shift, permissions, global, dirty });
         }
-        (table, rights, global) = (master.frame, master.rights, master.global);
+        table = master.frame;
     }
     loop {
         level -= 1;
@@ -92,14 +117,13 @@ pub fn walk_guarded(
                 break entry;
             }
         };
-        for (all, here) in rights.iter_mut().zip(entry.rights) {
-            *all &= here;
-        }
+        permissions = permissions.and(entry.permissions);
         global |= entry.global;
+        dirty &= entry.dirty;
         if entry.leaf {
             // The VPTE formats add, so that a frame need not be aligned to its span.
             let pa = entry.frame.wrapping_add(va & ((1 << shift) - 1));
-            return Ok(Leaf { pa, size: 1 << shift, rights, global, dirty: entry.dirty });
+            return Ok(Leaf { pa, size: 1 << shift, permissions, global, dirty });
         }
         table = entry.frame;
     }
@@ -113,14 +137,14 @@ struct Slot {
 
 impl Slot {
     /// The entry of `size` bytes at `pa`.
-    #[inline]
+    #[inline(always)]
     fn find(ram: &GuestRam, pa: u64, size: u64) -> Result<Self, Fault> {
         let host =
             ram.host_at(pa, size).filter(|host| (host.addr() as u64).is_multiple_of(size)).ok_or(Fault::Access)?;
         Ok(Self { host, size })
     }
 
-    #[inline]
+    #[inline(always)]
     fn load(&self) -> u64 {
         if self.size == 4 {
             // SAFETY: `find` checked that the entry lies in RAM, which outlives the walk, and that it is aligned;

@@ -61,6 +61,13 @@ fn filled(format: Format, entries: &[u64]) -> GuestRam {
     ram
 }
 
+/// As `ram` is now.
+fn copy(ram: &GuestRam) -> GuestRam {
+    let twin = model::ram(PAGES);
+    twin.write(BASE, &contents(ram)).expect("as long");
+    twin
+}
+
 fn contents(ram: &GuestRam) -> Vec<u8> {
     let mut bytes = vec![0; (PAGES * 4096) as usize];
     ram.read(BASE, &mut bytes).expect("all of it");
@@ -102,8 +109,16 @@ proptest! {
             let expected = model::walk(&twin, &view, va, access);
             prop_assert_eq!(found.map(|leaf| (leaf.pa, leaf.size, leaf.global)), expected, "{:?} at {:#x}", access, va);
             if let Ok(leaf) = found {
-                prop_assert!(leaf.rights[access as usize]);
+                prop_assert!(leaf.allows(&view, access));
                 prop_assert!(access != Access::Store || leaf.dirty);
+                // What it says of other views is what they would find.
+                let other_ram = copy(&twin);
+                for (bits, access) in (0..8).flat_map(|bits| ALL.map(|access| (bits, access))) {
+                    let [user, sum, mxr] = [1, 2, 4].map(|bit| bits & bit != 0);
+                    let other = View { user, sum, mxr, hardware_ad: true, ..view };
+                    let reaches = model::walk(&other_ram, &other, va, access).is_ok();
+                    prop_assert_eq!(leaf.allows(&other, access), reaches, "{:?} by {:?}", access, other);
+                }
             }
         }
         prop_assert!(contents(&ram) == contents(&twin), "accessed and modified bits differ");
