@@ -10,10 +10,11 @@
 use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
 use std::ptr::NonNull;
 
+use super::parts::{bits, Parts};
 use super::{Access, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 
 /// Entries for loads, and as many for stores.
-pub const LOAD_ENTRIES: usize = 4096;
+pub const LOAD_ENTRIES: usize = 16384;
 /// Entries for fetches.
 pub const FETCH_ENTRIES: usize = 512;
 /// Places in the jump cache.
@@ -21,13 +22,11 @@ pub const JUMP_ENTRIES: usize = 4096;
 
 /// Jump cache places of one page of code: instructions begin at even addresses.
 const PAGE_JUMPS: usize = PAGE_SIZE as usize / 2;
-/// Entries in a part of an array.
-const PART: usize = 64;
 /// Jump cache places in the smallest part that is remembered of a page.
 const PAGE_PART: usize = PAGE_JUMPS / u64::BITS as usize;
 
 const _: () = assert!(LOAD_ENTRIES.is_power_of_two() && FETCH_ENTRIES.is_power_of_two() && JUMP_ENTRIES >= PAGE_JUMPS);
-const _: () = assert!(LOAD_ENTRIES / PART <= 64 && FETCH_ENTRIES / PART <= 64 && JUMP_ENTRIES / PART <= 64);
+const _: () = assert!(LOAD_ENTRIES <= Parts::MAX && FETCH_ENTRIES <= Parts::MAX && JUMP_ENTRIES <= Parts::MAX);
 
 /// Where a page of virtual memory lies. The entry of address `va` has index `va >> 12`, modulo the number of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +79,19 @@ pub(super) enum Flush {
     All,
 }
 
-/// Entries for one kind of access. Which of its parts ([`PART`]) are in use is kept elsewhere, as a set of bits.
+/// Entries for one kind of access.
 #[repr(C, align(64))]
 struct Array<const N: usize> {
     entries: [Entry; N],
     origins: [Origin; N],
+}
+
+/// What is in an [`Array`]. It is kept apart, so that what is empty is not touched.
+#[derive(Clone, Copy, Default)]
+struct Content {
+    parts: Parts,
+    /// Global pages may be among them.
+    global: bool,
 }
 
 impl<const N: usize> Array<N> {
@@ -102,22 +109,22 @@ impl<const N: usize> Array<N> {
 
     /// Returns the index, and the page that was there.
     #[inline(always)]
-    fn insert(&mut self, touched: &mut u64, va: u64, host: u64, origin: Origin) -> (usize, u64) {
+    fn insert(&mut self, content: &mut Content, va: u64, host: u64, origin: Origin) -> (usize, u64) {
         let i = Self::index(va);
         let old = std::mem::replace(&mut self.entries[i], Entry { page: va & !PAGE_MASK, host });
         self.origins[i] = origin;
-        *touched |= 1 << (i / PART);
+        content.parts.insert(i);
+        content.global |= origin.global();
         (i, old.page)
     }
 
     /// Empty what `flush` covers, but for global pages if `local`, and tell `dropped` of index and page.
     #[inline(always)]
-    fn flush(&mut self, touched: u64, flush: Flush, local: bool, mut dropped: impl FnMut(usize, u64)) {
-        let in_use = |part: usize| touched >> part & 1 != 0;
+    fn flush(&mut self, content: &Content, flush: Flush, local: bool, mut dropped: impl FnMut(usize, u64)) {
         match flush {
             Flush::Page(va) => {
                 let i = Self::index(va);
-                if in_use(i / PART) && self.entries[i].page == va & !PAGE_MASK {
+                if content.parts.contain(i) && self.entries[i].page == va & !PAGE_MASK {
                     self.drop_entry(i, local, &mut dropped);
                 }
             }
@@ -125,17 +132,13 @@ impl<const N: usize> Array<N> {
                 // As many entries as it has pages, aligned as it is.
                 let count = N.min(1 << (shift - PAGE_SHIFT));
                 let first = Self::index(va) / count * count;
-                for i in (first..first + count).filter(|i| in_use(i / PART)) {
+                for i in (first..first + count).filter(|i| content.parts.contain(*i)) {
                     if self.entries[i].page >> shift == va >> shift && self.origins[i].shift() == shift {
                         self.drop_entry(i, local, &mut dropped);
                     }
                 }
             }
-            Flush::All => {
-                for i in bits(touched).flat_map(|part| part * PART..(part + 1) * PART) {
-                    self.drop_entry(i, local, &mut dropped);
-                }
-            }
+            Flush::All => content.parts.ranges().flatten().for_each(|i| self.drop_entry(i, local, &mut dropped)),
         }
     }
 
@@ -148,9 +151,9 @@ impl<const N: usize> Array<N> {
         }
     }
 
-    fn clear(&mut self, touched: u64) {
-        for part in bits(touched) {
-            self.entries[part * PART..(part + 1) * PART].fill(Entry { page: 0, host: 0 });
+    fn clear(&mut self, content: &mut Content) {
+        for part in std::mem::take(content).parts.ranges() {
+            self.entries[part].fill(Entry { page: 0, host: 0 });
         }
         self.entries[0] = Self::empty(0);
     }
@@ -191,9 +194,9 @@ impl Jumps {
         }
     }
 
-    fn clear(&mut self, touched: u64) {
-        for part in bits(touched) {
-            self.places[part * PART..(part + 1) * PART].fill(Jump { pc: u64::MAX, code: 0 });
+    fn clear(&mut self, parts: Parts) {
+        for part in parts.ranges() {
+            self.places[part].fill(Jump { pc: u64::MAX, code: 0 });
         }
         self.pages.fill(0);
     }
@@ -211,20 +214,17 @@ struct Memory {
 /// See the module.
 pub(super) struct Bank {
     memory: NonNull<Memory>,
-    /// Which parts of the entries are in use, in the order of [`Access`].
-    touched: [u64; 3],
-    /// Which parts of the jump cache are in use.
-    jumps_touched: u64,
+    fetch: Content,
+    load: Content,
+    store: Content,
+    /// `None`: the jump cache is empty.
+    jumps: Option<Parts>,
 }
 
 // SAFETY: the bank owns its memory, which nothing but translated code of the owner's thread has pointers to.
 unsafe impl Send for Bank {}
 // SAFETY: through a shared reference the memory is only read.
 unsafe impl Sync for Bank {}
-
-const FETCH: usize = Access::Fetch as usize;
-const LOAD: usize = Access::Load as usize;
-const STORE: usize = Access::Store as usize;
 
 impl Bank {
     /// Host memory that a bank takes at most, bytes.
@@ -236,7 +236,10 @@ impl Bank {
         // SAFETY: the layout has a size.
         let memory = unsafe { alloc_zeroed(layout) };
         let Some(memory) = NonNull::new(memory.cast()) else { handle_alloc_error(layout) };
-        let mut bank = Self { memory, touched: [1; 3], jumps_touched: 1 };
+        let empty = Content::default();
+        let mut bank = Self { memory, fetch: empty, load: empty, store: empty, jumps: Some(Parts::default()) };
+        // Zeroes are no empty entries where page 0, and the code at 0, would be.
+        bank.memory().jumps.places[0].pc = u64::MAX;
         bank.clear();
         bank
     }
@@ -277,10 +280,10 @@ impl Bank {
         // SAFETY: as in `memory`; what else is borrowed lies elsewhere.
         let memory = unsafe { self.memory.as_mut() };
         match access {
-            Access::Load => _ = memory.load.insert(&mut self.touched[LOAD], va, host, origin),
-            Access::Store => _ = memory.store.insert(&mut self.touched[STORE], va, host, origin),
+            Access::Load => _ = memory.load.insert(&mut self.load, va, host, origin),
+            Access::Store => _ = memory.store.insert(&mut self.store, va, host, origin),
             Access::Fetch => {
-                let (i, page) = memory.fetch.insert(&mut self.touched[FETCH], va, host, origin);
+                let (i, page) = memory.fetch.insert(&mut self.fetch, va, host, origin);
                 memory.jumps.drop_page(i, page);
             }
         }
@@ -291,34 +294,37 @@ impl Bank {
         let memory = self.memory();
         if memory.fetch.find(pc).is_some() && pc & 1 == 0 {
             let place = memory.jumps.insert(Array::<FETCH_ENTRIES>::index(pc), Jump { pc, code });
-            self.jumps_touched |= 1 << (place / PART);
+            self.jumps.get_or_insert_default().insert(place);
         }
     }
 
     /// Forget what `flush` covers, but for global pages if `local`.
     pub fn flush(&mut self, flush: Flush, local: bool) {
-        let [fetch, load, store] = self.touched;
+        let global = self.fetch.global || self.load.global || self.store.global;
+        if matches!(flush, Flush::All) && !(local && global) {
+            return self.clear();
+        }
+        let (fetch, load, store) = (self.fetch, self.load, self.store);
         let memory = self.memory();
-        memory.load.flush(load, flush, local, |_, _| ());
-        memory.store.flush(store, flush, local, |_, _| ());
-        memory.fetch.flush(fetch, flush, local, |i, page| memory.jumps.drop_page(i, page));
+        memory.load.flush(&load, flush, local, |_, _| ());
+        memory.store.flush(&store, flush, local, |_, _| ());
+        memory.fetch.flush(&fetch, flush, local, |i, page| memory.jumps.drop_page(i, page));
     }
 
     /// Forget all.
     pub fn clear(&mut self) {
         self.clear_jumps();
-        let [fetch, load, store] = std::mem::take(&mut self.touched);
-        let memory = self.memory();
-        memory.load.clear(load);
-        memory.store.clear(store);
-        memory.fetch.clear(fetch);
+        // SAFETY: as in `memory`; what else is borrowed lies elsewhere.
+        let memory = unsafe { self.memory.as_mut() };
+        memory.load.clear(&mut self.load);
+        memory.store.clear(&mut self.store);
+        memory.fetch.clear(&mut self.fetch);
     }
 
     /// Forget the jump cache.
     pub fn clear_jumps(&mut self) {
-        let touched = std::mem::take(&mut self.jumps_touched);
-        if touched != 0 {
-            self.memory().jumps.clear(touched);
+        if let Some(parts) = self.jumps.take() {
+            self.memory().jumps.clear(parts);
         }
     }
 
@@ -333,13 +339,4 @@ impl Drop for Bank {
         // SAFETY: allocated in `new` with this layout.
         unsafe { dealloc(self.memory.as_ptr().cast(), Layout::new::<Memory>()) };
     }
-}
-
-/// Numbers of the bits that are set.
-pub(super) fn bits(mut word: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let bit = word.trailing_zeros();
-        word &= word.wrapping_sub(1);
-        (bit < u64::BITS).then_some(bit as usize)
-    })
 }

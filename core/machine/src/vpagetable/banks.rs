@@ -14,56 +14,68 @@ use super::{Access, Format, View};
 const BANKS: usize = 16;
 /// Places of the memory of which view had which bank.
 const MEMO: usize = 32;
+const NO_MEMO: [(Key, usize); MEMO] = [(Key::NONE, 0); MEMO];
 /// Host memory that the banks of a TLB take at most, bytes.
-const LIMIT: usize = 4 << 20;
+const LIMIT: usize = 10 << 20;
 
 const _: () = assert!(BANKS * Bank::SIZE <= LIMIT);
 
-const USER: u8 = 1;
-const SUM: u8 = 2;
-const MXR: u8 = 4;
+const USER: u32 = 1;
+const SUM: u32 = 2;
+const MXR: u32 = 4;
 /// Only global pages, of any address space.
-const SHARED: u8 = 8;
+const SHARED: u32 = 8;
 
 /// What is told apart. Views that differ in nothing else mean the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     root: u64,
-    asid: u16,
-    format: Format,
-    kind: u8,
+    /// ASID, format and kind of privilege, of 16, 8 and 8 bits.
+    rest: u32,
 }
 
 impl Key {
+    /// The key of no view.
+    const NONE: Self = Self { root: 0, rest: u32::MAX };
+
     /// The key of `view` for `access`: fetches know neither SUM nor MXR, users not SUM.
+    #[inline]
     pub fn of(view: &View, access: Access) -> Self {
         let data = access != Access::Fetch;
-        let kind = if view.user { USER } else { 0 }
-            | if view.sum && data && !view.user { SUM } else { 0 }
-            | if view.mxr && data { MXR } else { 0 };
-        Self { root: view.root, asid: view.asid, format: view.format, kind }
+        let bit = |set: bool, bit: u32| if set { bit } else { 0 };
+        let kind = bit(view.user, USER) | bit(view.sum && data && !view.user, SUM) | bit(view.mxr && data, MXR);
+        Self { root: view.root, rest: u32::from(view.asid) << 16 | (view.format as u32) << 8 | kind }
     }
 
     /// The key of the bank of global pages that all address spaces share, if there is one for this kind of privilege.
     fn shared(self) -> Option<Self> {
-        let may = self.format != Format::Bare && self.kind & (USER | SUM) == 0;
-        may.then_some(Self { root: 0, asid: 0, kind: self.kind | SHARED, ..self })
+        let may = self.rest >> 8 & 0xff != Format::Bare as u32 && self.rest & (USER | SUM) == 0;
+        may.then_some(Self { root: 0, rest: self.rest & 0xffff | SHARED })
     }
 
     fn is_shared(self) -> bool {
-        self.kind & SHARED != 0
+        self.rest & SHARED != 0
+    }
+
+    fn is_of(self, asid: u16) -> bool {
+        self.rest >> 16 == u32::from(asid) && !self.is_shared()
+    }
+
+    /// The same address space with the kind of privilege changed in `bits`.
+    fn with(self, bits: u32) -> Self {
+        Self { rest: self.rest ^ bits, ..self }
     }
 
     fn place(self) -> usize {
-        (usize::from(self.kind) | usize::from(self.asid) << 2 ^ (self.root >> 12) as usize) % MEMO
+        (self.rest ^ self.rest >> 14 ^ (self.root >> 12) as u32) as usize % MEMO
     }
 }
 
 /// A bank, and what it is for.
 struct Owned {
     bank: Bank,
-    /// `None`: for nothing, and empty.
-    key: Option<Key>,
+    /// [`Key::NONE`]: for nothing, and empty.
+    key: Key,
     /// When it was last selected.
     used: u64,
 }
@@ -72,7 +84,7 @@ struct Owned {
 pub(super) struct Banks {
     banks: Vec<Owned>,
     /// Banks that were found of late. Emptied whenever a bank changes hands.
-    memo: [Option<(Key, usize)>; MEMO],
+    memo: [(Key, usize); MEMO],
     /// Numbers of the banks that are selected; they are not given away.
     selected: [usize; 2],
     clock: u64,
@@ -80,7 +92,7 @@ pub(super) struct Banks {
 
 impl Banks {
     pub fn new() -> Self {
-        Self { banks: Vec::with_capacity(BANKS), memo: [None; MEMO], selected: [usize::MAX; 2], clock: 0 }
+        Self { banks: Vec::with_capacity(BANKS), memo: NO_MEMO, selected: [usize::MAX; 2], clock: 0 }
     }
 
     /// The bank that serves `key`.
@@ -92,25 +104,27 @@ impl Banks {
     /// The bank that serves `key`, if that is remembered.
     #[inline]
     fn known(&self, key: Key) -> Option<usize> {
-        self.memo[key.place()].filter(|(known, _)| *known == key).map(|(_, number)| number)
+        let (known, number) = self.memo[key.place()];
+        (known == key).then_some(number)
     }
 
-    /// The bank that serves `key`, for what is not global.
-    pub fn find_local(&mut self, key: Key) -> usize {
-        let number = self.find(key);
-        if self.banks[number].key.is_some_and(Key::is_shared) {
-            return self.give(key);
+    /// A bank for `key` alone if bank `number`, which serves it, is shared.
+    #[inline]
+    pub fn unshare(&mut self, number: usize, key: Key) -> usize {
+        if self.banks[number].key.is_shared() {
+            self.give(key)
+        } else {
+            number
         }
-        number
     }
 
     /// Enter into bank `number`, which serves `key`, what a sibling in the same address space knows of `va`: with SUM the
     /// supervisor has what it has without, and what the user has. Returns where the page lies.
     pub fn take_over(&mut self, number: usize, key: Key, va: u64, access: Access) -> Option<u64> {
-        if key.kind & SUM == 0 {
+        if key.rest & SUM == 0 {
             return None;
         }
-        let siblings = [key.kind & !SUM, key.kind & !SUM | USER].map(|kind| self.known(Key { kind, ..key }));
+        let siblings = [self.known(key.with(SUM)), self.known(key.with(SUM | USER))];
         let find = |sibling: usize| self.banks[sibling].bank.find(va, access);
         let (host, origin) = siblings.into_iter().flatten().find_map(find)?;
         self.banks[number].bank.insert(va, access, host, origin);
@@ -138,18 +152,18 @@ impl Banks {
 
     /// All banks of one address space that may hold pages that are not global, or of all.
     pub fn of_space(&mut self, asid: Option<u16>) -> impl Iterator<Item = &mut Bank> {
-        let covered = move |key: Key| asid.is_none_or(|asid| asid == key.asid && !key.is_shared());
-        self.banks.iter_mut().filter(move |owned| owned.key.is_some_and(covered)).map(|owned| &mut owned.bank)
+        let covered = move |key: Key| key != Key::NONE && asid.is_none_or(|asid| key.is_of(asid));
+        self.banks.iter_mut().filter(move |owned| covered(owned.key)).map(|owned| &mut owned.bank)
     }
 
     /// Take back the banks that address space `asid` (or all) got although there is a shared one.
     pub fn reclaim(&mut self, asid: Option<u16>) {
         for owned in &mut self.banks {
-            let own = |key: Key| key.shared().is_some() && !key.is_shared() && asid.is_none_or(|asid| asid == key.asid);
-            if owned.key.is_some_and(own) {
+            let own = owned.key.shared().is_some() && !owned.key.is_shared();
+            if own && asid.is_none_or(|asid| owned.key.is_of(asid)) {
                 owned.bank.clear();
-                owned.key = None;
-                self.memo = [None; MEMO];
+                owned.key = Key::NONE;
+                self.memo = NO_MEMO;
             }
         }
     }
@@ -157,28 +171,28 @@ impl Banks {
     #[cold]
     fn search(&mut self, key: Key) -> usize {
         let shared = key.shared();
-        let number = self.position(Some(key)).or_else(|| shared.and_then(|shared| self.position(Some(shared))));
+        let number = self.position(key).or_else(|| shared.and_then(|shared| self.position(shared)));
         let number = number.unwrap_or_else(|| self.give(shared.unwrap_or(key)));
-        self.memo[key.place()] = Some((key, number));
+        self.memo[key.place()] = (key, number);
         number
     }
 
-    fn position(&self, key: Option<Key>) -> Option<usize> {
+    fn position(&self, key: Key) -> Option<usize> {
         self.banks.iter().position(|owned| owned.key == key)
     }
 
     /// An empty bank for `key`.
     fn give(&mut self, key: Key) -> usize {
-        self.memo = [None; MEMO];
-        let number = self.position(None).unwrap_or_else(|| self.take());
-        self.banks[number].key = Some(key);
+        self.memo = NO_MEMO;
+        let number = self.position(Key::NONE).unwrap_or_else(|| self.take());
+        self.banks[number].key = key;
         number
     }
 
     /// A bank that is for nothing: a new one, or that which was not selected for longest.
     fn take(&mut self) -> usize {
         if self.banks.len() < BANKS {
-            self.banks.push(Owned { bank: Bank::new(), key: None, used: 0 });
+            self.banks.push(Owned { bank: Bank::new(), key: Key::NONE, used: 0 });
             return self.banks.len() - 1;
         }
         let oldest = (0..BANKS).filter(|number| !self.selected.contains(number)).min_by_key(|n| self.banks[*n].used);

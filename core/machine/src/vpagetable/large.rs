@@ -4,7 +4,7 @@
 //! which addresses may be in one, so that other flushes need not search. And its pages are entered without a walk each:
 //! a small cache keeps what the walk to the large page found.
 
-use super::bank::bits;
+use super::parts::bits;
 use super::walk::Leaf;
 use super::{Access, Format, View, PAGE_SHIFT};
 

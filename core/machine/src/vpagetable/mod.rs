@@ -11,6 +11,7 @@ mod bank;
 mod banks;
 mod format;
 mod large;
+mod parts;
 mod region;
 mod tlb;
 mod walk;

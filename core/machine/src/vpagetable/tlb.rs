@@ -205,7 +205,7 @@ impl Tlb {
             return Ok(Translation::Device(leaf.pa));
         };
         let host = host.expose_provenance() as u64;
-        let own = if leaf.global { number } else { self.banks.find_local(key) };
+        let own = if leaf.global { number } else { self.banks.unshare(number, key) };
         let origin = Origin::new(leaf.size.trailing_zeros(), leaf.global);
         self.banks.bank(own).insert(va, access, host, origin);
         if own != number {
