@@ -57,7 +57,7 @@ def _native_module() -> Check:
 def _translator() -> Check:
     reason: str | None = importlib.import_module("vkd._native").translator()
     if reason is not None:
-        return Check("translator", "warning", f"{reason}: guests are interpreted", "all works, many times slower")
+        return Check("translator", "warning", f"guests are interpreted: {reason}", "all works, many times slower")
     return Check("translator", "ok", "guest code can be translated to this processor's")
 
 

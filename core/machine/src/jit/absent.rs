@@ -8,7 +8,7 @@ use crate::vpagetable::Tlb;
 /// # Errors
 /// It cannot.
 pub fn supported() -> Result<(), &'static str> {
-    Err("there is no translator for this processor; guest code is interpreted")
+    Err("there is no translator for this architecture")
 }
 
 /// Does not exist.
