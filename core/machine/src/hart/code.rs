@@ -76,12 +76,12 @@ impl Page {
     }
 
     /// Make this the decoded form of page `number`, whose bytes are at `host`.
-    fn load(&mut self, host: &[AtomicU64; CHUNKS], number: usize) {
+    fn load(&mut self, host: &[AtomicU64; CHUNKS], number: usize, threshold: u8) {
         for (copy, chunk) in self.copy.iter_mut().zip(host) {
             *copy = u64::from_le(chunk.load(Relaxed));
         }
         self.ops[..SLOTS].fill(UNDECODED);
-        self.heat.fill(threshold());
+        self.heat.fill(threshold);
         self.number = number;
     }
 
@@ -106,13 +106,16 @@ pub(super) struct CodeCache {
     pages: Vec<Box<Page>>,
     limit: usize,
     hand: usize,
+    /// How often a jump leads somewhere before that is hot.
+    pub threshold: u8,
 }
 
 impl CodeCache {
     /// An empty cache for `ram`, for one of `harts` harts.
     pub fn new(ram: &GuestRam, harts: usize) -> Self {
         let limit = (PAGES_IN_ALL / harts).clamp(PAGES_OF_ONE.0, PAGES_OF_ONE.1);
-        Self { places: vec![0; (ram.size() >> 12) as usize], pages: Vec::new(), limit, hand: 0 }
+        let places = vec![0; (ram.size() >> 12) as usize];
+        Self { places, pages: Vec::new(), limit, hand: 0, threshold: threshold() }
     }
 
     /// The decoded form of page `number` of `ram`, not older than `generation`.
@@ -141,7 +144,7 @@ impl CodeCache {
             self.places[self.pages[victim].number] = 0;
             victim
         };
-        self.pages[place].load(ram.page(number), number);
+        self.pages[place].load(ram.page(number), number, self.threshold);
         self.pages[place].generation = generation;
         self.places[number] = place as u16 + 1;
         place

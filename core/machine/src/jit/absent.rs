@@ -21,6 +21,18 @@ impl Translator {
         None
     }
 
+    /// Nor one of any size.
+    #[must_use]
+    pub fn sized(_ram: &GuestRam, _size: usize, _room: usize) -> Option<Self> {
+        None
+    }
+
+    /// Never called.
+    #[must_use]
+    pub fn translations(&self) -> u64 {
+        match *self {}
+    }
+
     /// Never called.
     pub fn entry(&mut self, _ram: &GuestRam, _number: usize, _slot: usize, _generation: u64) -> Option<u64> {
         match *self {}

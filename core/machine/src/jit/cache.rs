@@ -12,7 +12,7 @@ use crate::vpagetable::Tlb;
 const CODE_IN_ALL: usize = 48 << 20;
 /// Bounds of one hart's share.
 const CODE_OF_ONE: (usize, usize) = (4 << 20, 16 << 20);
-/// Room that has to be left for a region: more than the largest one takes.
+/// More than the largest region takes.
 const ROOM: usize = 192 << 10;
 
 /// The addresses of a block.
@@ -62,30 +62,42 @@ struct Page {
 pub struct Translator {
     arena: Arena,
     stubs: Stubs,
+    /// Room that has to be left for a region.
+    room: usize,
     /// By number of the page within RAM: 0, or 1 + index in `pages`.
     places: Vec<u32>,
     pages: Vec<Page>,
-    /// Regions translated since the start.
-    pub translations: u64,
+    translations: u64,
 }
 
 impl Translator {
     /// A translator for one of `harts` harts over `ram`; `None` where the host cannot translate.
     #[must_use]
     pub fn new(ram: &GuestRam, harts: usize) -> Option<Self> {
+        Self::sized(ram, (CODE_IN_ALL / harts).clamp(CODE_OF_ONE.0, CODE_OF_ONE.1), ROOM)
+    }
+
+    /// A translator that uses `size` bytes for code, and translates no region that takes more than `room`.
+    #[must_use]
+    pub fn sized(ram: &GuestRam, size: usize, room: usize) -> Option<Self> {
         super::supported().ok()?;
-        let size = (CODE_IN_ALL / harts).clamp(CODE_OF_ONE.0, CODE_OF_ONE.1);
         let mut arena = Arena::new(size).ok()?;
         let stubs = x64::write_stubs(&mut arena);
         arena.fix();
         let places = vec![0; (ram.size() >> 12) as usize];
-        Some(Self { arena, stubs, places, pages: Vec::new(), translations: 0 })
+        Some(Self { arena, stubs, room, places, pages: Vec::new(), translations: 0 })
     }
 
     /// The function that enters translated code.
     #[must_use]
     pub fn enter(&self) -> Enter {
         self.stubs.enter
+    }
+
+    /// Regions translated since the start.
+    #[must_use]
+    pub fn translations(&self) -> u64 {
+        self.translations
     }
 
     /// Bytes of code in use.
@@ -112,7 +124,7 @@ impl Translator {
 
     /// Translate what begins at halfword `slot` of `decoded`. `None` when that cannot be translated.
     pub fn translate(&mut self, tlb: &mut Tlb, decoded: &Decoded<'_>, slot: usize) -> Option<u64> {
-        if let Some(chunk) = self.arena.make_room(ROOM) {
+        if let Some(chunk) = self.arena.make_room(self.room) {
             self.evict(chunk);
             tlb.clear_jumps();
         }
@@ -134,8 +146,8 @@ impl Translator {
     fn install(&mut self, place: usize, region: &Region, decoded: &Decoded<'_>) {
         let base = self.arena.next();
         let mut piece = x64::emit(region, decoded, &self.stubs, self.arena.address(base), base);
-        if piece.code.len() > ROOM {
-            // Cannot be by the bounds of a region; were it so, the code would simply not be used.
+        if piece.code.len() > self.room {
+            // Cannot be by the bounds of a region, but in a small cache: then it is interpreted.
             return;
         }
         let page = &mut self.pages[place];

@@ -3,6 +3,7 @@
 mod atomics;
 mod csrs;
 mod fuzz;
+mod lockstep;
 mod memory;
 mod run;
 mod sample;
@@ -119,25 +120,27 @@ pub(crate) fn board(harts: usize, builtin_sbi: bool) -> (Arc<Platform>, Arc<Reco
 
 /// A [`board`] with `memory` bytes of RAM.
 pub(crate) fn board_with(harts: usize, builtin_sbi: bool, memory: u64) -> (Arc<Platform>, Arc<Recorder>) {
+    let (platform, console) = board_of(harts, builtin_sbi, memory, Bus::new(), true);
+    write(&platform, HANDLER, &STOP);
+    (platform, console)
+}
+
+/// A board with the devices of `bus` beside the one that ends it.
+pub(crate) fn board_of(
+    harts: usize,
+    builtin_sbi: bool,
+    memory: u64,
+    mut bus: Bus,
+    translate: bool,
+) -> (Arc<Platform>, Arc<Recorder>) {
     let ram = Arc::new(GuestRam::new(RAM_BASE, memory).unwrap());
     let wires: Vec<_> = (0..harts).map(|_| Arc::new(HartWires::new())).collect();
     let power = Arc::new(Power::new());
     let console = Arc::new(Recorder::default());
-    let mut bus = Bus::new();
     bus.attach(FINISHER, Arc::new(Stop(Arc::clone(&power), wires.clone())));
-    let platform = Platform {
-        ram,
-        bus,
-        wires,
-        clock: Clock::new(),
-        power,
-        console: console.clone(),
-        builtin_sbi,
-        translate: true,
-    };
-    let platform = Arc::new(platform);
-    write(&platform, HANDLER, &STOP);
-    (platform, console)
+    let platform =
+        Platform { ram, bus, wires, clock: Clock::new(), power, console: console.clone(), builtin_sbi, translate };
+    (Arc::new(platform), console)
 }
 
 /// Ends the machine.
