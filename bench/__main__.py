@@ -1,4 +1,4 @@
-"""`python -m bench [NAME...]`: run all measurements, or those named, or just rows of them; show a table, keep JSON."""
+"""`python -m bench [NAME...]`: run all measurements, or those or the rows named; show a table, keep JSON and a plot."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from bench import commands, integer, linux, suite
 from bench.debian import measure as debian
 from bench.figure import PEERS, Figure
 from bench.options import Options
+from bench.plot import draw
 from bench.report import document, page, save, table
+from vkd.errors import VkdError
 
 MEASUREMENTS: dict[str, Callable[[Options], Sequence[Figure]]] = {
     "integer": integer.measure,
@@ -34,13 +36,20 @@ def main() -> int:
     """Run the measurements. A missed goal is shown, and is no failure: machines differ."""
     names, options, output = _arguments()
     figures: list[Figure] = []
-    for measurement, rows in names.items():
-        print(f"measuring {measurement} ...", file=sys.stderr, flush=True)
-        figures += MEASUREMENTS[measurement](Options(**{**asdict(options), "rows": rows}))
+    try:
+        for measurement, rows in names.items():
+            print(f"measuring {measurement} ...", file=sys.stderr, flush=True)
+            figures += MEASUREMENTS[measurement](replace(options, rows=rows))
+    except VkdError as error:
+        print(f"bench: {error}" + (f"; {error.hint}" if error.hint else ""), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
     print(table(figures))
     facts = document(figures, _host(), _settings(options))
     save(output / "results.json", facts)
     (output / "table.md").write_text(page(facts, figures))
+    (output / "plot.svg").write_text(draw(figures))
     return 0
 
 

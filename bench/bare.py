@@ -10,6 +10,8 @@ from vkd._native import Machine
 PROGRAMS = Path(__file__).parent / "programs"
 RAM = 16 << 20
 LIMIT = 120.0  # seconds for one run
+#: How a run or the assembler may fail.
+FAILURES = (OSError, RuntimeError, subprocess.SubprocessError)
 
 
 def assemble(name: str, folder: Path, **symbols: int) -> Path:

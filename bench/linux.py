@@ -44,6 +44,7 @@ def measure(options: Options) -> Sequence[Figure]:
     """Boot a guest on each machine, one after the other, and let those of the last round idle."""
     image = trio.run(ensure, "tiny")
     costs: list[dict[str, list[float]]] = [{}, {}, {}]
+    problems: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         initrd = _initrd(image, folder)
@@ -53,12 +54,19 @@ def measure(options: Options) -> Sequence[Figure]:
         }
         for left in reversed(range(options.rounds)):
             for peer in filter(options.peers.__contains__, machines):
-                with machines[peer]() as guest:
-                    found = (guest.boot,) if left else (guest.boot, *_idle(guest))
+                try:
+                    with machines[peer]() as guest:
+                        found = (guest.boot,) if left else (guest.boot, *_idle(guest))
+                except (OSError, RuntimeError) as error:
+                    problems[peer] = str(error)
+                    continue
                 for cost, value in zip(costs, found, strict=False):
                     cost.setdefault(peer, []).append(value)
     names = (("boot to ssh", "s"), ("idle guest", "% of a core"), ("memory beside the guest's", "MB"))
-    return [Figure(name, unit, cost, goals(name)) for (name, unit), cost in zip(names, costs, strict=True)]
+    return [
+        Figure(name, unit, cost, goals(name), problems=problems)
+        for (name, unit), cost in zip(names, costs, strict=True)
+    ]
 
 
 def _idle(guest: Guest) -> tuple[float, float]:

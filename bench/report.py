@@ -31,7 +31,7 @@ def page(facts: Mapping[str, Any], figures: Sequence[Figure]) -> str:
     intro = (
         "Made by `make bench`; each value is the median of the rounds, and `x PEER` is how many times better ours is."
     )
-    return f"# Figures\n\n{intro}\n\n{told}.\n\n{table(figures)}\n"
+    return f"# Figures\n\n{intro}\n\n{told}.\n\n![Speed beside QEMU](plot.svg)\n\n{table(figures)}\n"
 
 
 def save(path: Path, facts: Mapping[str, Any]) -> None:

@@ -1,5 +1,8 @@
 //! Code for x86-64 with the extensions of the third level (AVX2, BMI, FMA).
 
+// The assembler's macro converts the numbers of registers, whatever their type.
+#![allow(clippy::useless_conversion)]
+
 mod bits;
 mod control;
 mod emitter;
