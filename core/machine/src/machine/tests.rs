@@ -107,7 +107,8 @@ fn a_profile_shows_where_the_harts_are() {
         assert!(records[0].samples.len() <= 8);
         samples.extend_from_slice(&records[0].samples);
         idle = records[1].idle;
-        assert!(records[1].samples.is_empty(), "{records:?}");
+        // Its thread may be asked before it has come to rest for the first time.
+        assert!(records[1].samples.len() <= 1, "{records:?}");
     }
     machine.profile_stop();
     assert!(samples.len() >= 20 && idle > 0, "{} samples, idle {idle} times", samples.len());
