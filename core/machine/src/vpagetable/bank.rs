@@ -5,10 +5,12 @@
 //! zeroes are empty entries. Beside each array stands which parts of it are in use, so that to clear a bank costs what
 //! was entered, not what would fit.
 //!
-//! `unsafe` is the memory of the arrays: translated code has pointers to it, so that it is a raw allocation.
+//! `unsafe` is the memory of the arrays: translated code has pointers to it, so that it is a raw mapping.
 
-use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
+use std::alloc::{handle_alloc_error, Layout};
 use std::ptr::NonNull;
+
+use vm_memory::MmapRegion;
 
 use super::parts::{bits, Parts};
 use super::{Access, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
@@ -16,7 +18,7 @@ use super::{Access, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 /// Entries for loads, and as many for stores.
 pub const LOAD_ENTRIES: usize = 16384;
 /// Entries for fetches.
-pub const FETCH_ENTRIES: usize = 512;
+pub const FETCH_ENTRIES: usize = 4096;
 /// Places in the jump cache.
 pub const JUMP_ENTRIES: usize = 4096;
 
@@ -80,7 +82,7 @@ pub(super) enum Flush {
 }
 
 /// Entries for one kind of access.
-#[repr(C, align(64))]
+#[repr(C)]
 struct Array<const N: usize> {
     entries: [Entry; N],
     origins: [Origin; N],
@@ -165,7 +167,7 @@ impl<const N: usize> Array<N> {
 }
 
 /// The jump cache, and for each entry for fetches which 64ths of its page it may have places for.
-#[repr(C, align(64))]
+#[repr(C)]
 struct Jumps {
     places: [Jump; JUMP_ENTRIES],
     pages: [u64; FETCH_ENTRIES],
@@ -194,11 +196,13 @@ impl Jumps {
         }
     }
 
-    fn clear(&mut self, parts: Parts) {
+    fn clear(&mut self, parts: Parts, pages: &Content) {
         for part in parts.ranges() {
             self.places[part].fill(Jump { pc: u64::MAX, code: 0 });
         }
-        self.pages.fill(0);
+        for part in pages.parts.ranges() {
+            self.pages[part].fill(0);
+        }
     }
 }
 
@@ -214,6 +218,7 @@ struct Memory {
 /// See the module.
 pub(super) struct Bank {
     memory: NonNull<Memory>,
+    _mapping: MmapRegion,
     fetch: Content,
     load: Content,
     store: Content,
@@ -232,12 +237,12 @@ impl Bank {
 
     /// An empty bank.
     pub fn new() -> Self {
-        let layout = Layout::new::<Memory>();
-        // SAFETY: the layout has a size.
-        let memory = unsafe { alloc_zeroed(layout) };
-        let Some(memory) = NonNull::new(memory.cast()) else { handle_alloc_error(layout) };
+        let mapping = MmapRegion::new(size_of::<Memory>()).ok();
+        let memory = mapping.as_ref().and_then(|mapping| NonNull::new(mapping.as_ptr().cast()));
+        let Some((mapping, memory)) = mapping.zip(memory) else { handle_alloc_error(Layout::new::<Memory>()) };
         let empty = Content::default();
-        let mut bank = Self { memory, fetch: empty, load: empty, store: empty, jumps: Some(Parts::default()) };
+        let mut bank =
+            Self { memory, _mapping: mapping, fetch: empty, load: empty, store: empty, jumps: Some(Parts::default()) };
         // Zeroes are no empty entries where page 0, and the code at 0, would be.
         bank.memory().jumps.places[0].pc = u64::MAX;
         bank.clear();
@@ -247,7 +252,7 @@ impl Bank {
     /// The entries for `access`. They stay where they are.
     pub fn entries(&self, access: Access) -> *const Entry {
         let memory = self.memory.as_ptr();
-        // SAFETY: the allocation is as large as `Memory`; no reference is made.
+        // SAFETY: the mapping is as large as `Memory`; no reference is made.
         unsafe {
             match access {
                 Access::Fetch => (&raw const (*memory).fetch.entries).cast(),
@@ -324,19 +329,13 @@ impl Bank {
     /// Forget the jump cache.
     pub fn clear_jumps(&mut self) {
         if let Some(parts) = self.jumps.take() {
-            self.memory().jumps.clear(parts);
+            // SAFETY: as in `memory`; what else is borrowed lies elsewhere.
+            unsafe { self.memory.as_mut() }.jumps.clear(parts, &self.fetch);
         }
     }
 
     fn memory(&mut self) -> &mut Memory {
-        // SAFETY: allocated in `new`, all bytes valid since; `self` owns it, and translated code does not run meanwhile.
+        // SAFETY: mapped in `new`, all bytes valid since; `self` owns it, and translated code does not run meanwhile.
         unsafe { self.memory.as_mut() }
-    }
-}
-
-impl Drop for Bank {
-    fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout.
-        unsafe { dealloc(self.memory.as_ptr().cast(), Layout::new::<Memory>()) };
     }
 }

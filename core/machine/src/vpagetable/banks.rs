@@ -11,12 +11,12 @@ use super::bank::Bank;
 use super::{Access, Format, View};
 
 /// How many banks there are at most.
-const BANKS: usize = 16;
+const BANKS: usize = 24;
 /// Places of the memory of which view had which bank.
 const MEMO: usize = 32;
 const NO_MEMO: [(Key, usize); MEMO] = [(Key::NONE, 0); MEMO];
 /// Host memory that the banks of a TLB take at most, bytes.
-const LIMIT: usize = 10 << 20;
+const LIMIT: usize = 18 << 20;
 
 const _: () = assert!(BANKS * Bank::SIZE <= LIMIT);
 
