@@ -69,7 +69,8 @@ def test_a_profile_is_taken_while_the_guest_runs(tmp_path: Path) -> None:
     while len(samples) < 10 and time.monotonic() < deadline:
         time.sleep(0.01)
         profile = machine.profile_read()
-        samples += profile["samples"]
+        # The other hart may be asked once before it has come to rest.
+        samples += [sample for sample in profile["samples"] if sample[0] == 0]
     machine.profile_stop()
     assert len(samples) >= 10
     hart, seconds, privilege, satp, pc, ra, frames, task = samples[-1]

@@ -5,7 +5,7 @@ use dynasmrt::DynasmApi;
 
 use super::emitter::Emitter;
 use super::integer::with;
-use super::registers::{place, Place, RAX, RCX};
+use super::registers::{Place, RAX, RCX};
 use crate::isa::{zb, Op};
 
 /// rd = `$name` rs1.
@@ -21,7 +21,7 @@ macro_rules! unary {
 macro_rules! extend {
     ($e:expr, $o:expr, $name:ident, $to:ident, $from:ident, $size:ident) => {{
         let target = $e.target($o.rd);
-        match place($o.rs1) {
+        match $e.place($o.rs1) {
             Place::Host(host) => dynasm!($e.asm; .arch x64; $name $to(target), $from(host)),
             Place::Memory(at) => dynasm!($e.asm; .arch x64; $name $to(target), $size [BYTE rbp + at]),
         }
@@ -91,7 +91,7 @@ impl Emitter<'_> {
                 // The host negates its first operand.
                 let b = self.read(o.rs2, RCX);
                 let target = self.target(o.rd);
-                match place(o.rs1) {
+                match self.place(o.rs1) {
                     Place::Host(a) => dynasm!(self.asm; .arch x64; andn Rq(target), Rq(b), Rq(a)),
                     Place::Memory(a) => dynasm!(self.asm; .arch x64; andn Rq(target), Rq(b), [BYTE rbp + a]),
                 }
@@ -160,7 +160,7 @@ impl Emitter<'_> {
             zb::BEXT => {
                 let index = self.read(o.rs2, RCX);
                 let target = self.target(o.rd);
-                match place(o.rs1) {
+                match self.place(o.rs1) {
                     Place::Host(a) => dynasm!(self.asm; .arch x64; shrx Rq(target), Rq(a), Rq(index)),
                     Place::Memory(a) => dynasm!(self.asm; .arch x64; shrx Rq(target), [BYTE rbp + a], Rq(index)),
                 }

@@ -4,7 +4,7 @@ use dynasm::dynasm;
 use dynasmrt::{DynasmApi, DynasmLabelApi};
 
 use super::emitter::Emitter;
-use super::registers::{field, place, Place, RAX, RCX};
+use super::registers::{field, Place, RAX, RCX};
 use super::stubs::{probe, JUMP_MASK};
 use crate::hart::layout;
 use crate::isa::{rv64i, Op, SINK};
@@ -109,7 +109,7 @@ impl Emitter<'_> {
 
     /// rd = address of what lies at `behind`. Leaves `rax` alone.
     fn write_link(&mut self, rd: u8, behind: i32) {
-        let into = match place(rd) {
+        let into = match self.place(rd) {
             Place::Host(host) => host,
             Place::Memory(_) => RCX,
         };
@@ -125,6 +125,7 @@ impl Emitter<'_> {
 
     /// Jump to the pc in `rax`.
     fn probe(&mut self) {
+        self.restore();
         let miss = self.stubs.miss;
         probe!(self.asm, miss);
     }
@@ -157,7 +158,7 @@ impl Emitter<'_> {
     /// Compare two integer registers; the condition to ask the flags for.
     fn compare(&mut self, a: u8, b: u8, condition: Condition) -> Condition {
         if b == 0 {
-            match place(a) {
+            match self.place(a) {
                 Place::Host(a) => dynasm!(self.asm; .arch x64; test Rq(a), Rq(a)),
                 Place::Memory(a) => dynasm!(self.asm; .arch x64; cmp QWORD [BYTE rbp + a], BYTE 0),
             }
@@ -166,7 +167,7 @@ impl Emitter<'_> {
         if a == 0 {
             return self.compare(b, 0, condition.exchanged());
         }
-        match (place(a), place(b)) {
+        match (self.place(a), self.place(b)) {
             (Place::Host(a), Place::Host(b)) => dynasm!(self.asm; .arch x64; cmp Rq(a), Rq(b)),
             (Place::Host(a), Place::Memory(b)) => dynasm!(self.asm; .arch x64; cmp Rq(a), [BYTE rbp + b]),
             (Place::Memory(a), Place::Host(b)) => dynasm!(self.asm; .arch x64; cmp [BYTE rbp + a], Rq(b)),

@@ -6,7 +6,8 @@ use dynasm::dynasm;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
 
-use super::registers::{field, place, Place, RAX};
+use super::allocation::Allocation;
+use super::registers::{field, memory, Place, RAX};
 use super::stubs::Stubs;
 use crate::hart::{layout, Decoded};
 use crate::isa::{Op, Row, SINK};
@@ -38,6 +39,7 @@ pub(super) struct Emitter<'a> {
     /// Slots of the page that the region leads to without having them, and the ends of the jumps.
     links: Vec<(usize, usize)>,
     exits: HashMap<usize, DynamicLabel>,
+    allocation: Allocation,
     pub here: Site,
     /// The run of accesses that the current operation belongs to.
     pub run: Option<super::memory::Run>,
@@ -53,6 +55,7 @@ pub(in crate::jit) fn emit(region: &Region, decoded: &Decoded<'_>, stubs: &Stubs
         cold: Vec::new(),
         links: Vec::new(),
         exits: HashMap::new(),
+        allocation: Allocation::of(region),
         here: Site { offset: 0, ahead: 0 },
         run: None,
     };
@@ -73,7 +76,7 @@ pub(in crate::jit) fn emit(region: &Region, decoded: &Decoded<'_>, stubs: &Stubs
         outer.push(Entry {
             slot: slot as u16,
             outer: base + e.outer_entry(slot) as Offset,
-            inner: base + inner as Offset,
+            inner: base + e.inner_entry(slot).unwrap_or(inner) as Offset,
         });
     }
     while let Some(cold) = e.cold.pop() {
@@ -140,14 +143,19 @@ impl Emitter<'_> {
     fn execute(&mut self, op: &Op, slot: usize) {
         let (data, failed) = (self.embed(op, slot), self.side_exit());
         let stub = self.stubs.execute;
-        dynasm!(self.asm; .arch x64; lea rcx, [=>data]; call extern stub; jnz =>failed);
+        self.restore();
+        dynasm!(self.asm; .arch x64; lea rcx, [=>data]; call extern stub);
+        self.exchange();
+        dynasm!(self.asm; .arch x64; jnz =>failed);
     }
 
     /// Let the hart execute `op`, which needs the exact state.
     fn system(&mut self, op: &Op, slot: usize) -> bool {
         let data = self.embed(op, slot);
         let stub = self.stubs.system;
+        self.restore();
         dynasm!(self.asm; .arch x64; lea rcx, [=>data]; call extern stub);
+        self.exchange();
         false
     }
 
@@ -186,9 +194,10 @@ impl Emitter<'_> {
 
     /// Leave through `stub` at `site`, giving back what was not executed.
     fn leave(&mut self, label: DynamicLabel, site: Site, stub: usize) {
+        dynasm!(self.asm; .arch x64; =>label);
+        self.restore();
         dynasm!(self.asm
             ; .arch x64
-            ; =>label
             ; add r15, site.ahead
             ; mov ecx, site.offset
             ; jmp extern stub
@@ -217,14 +226,23 @@ impl Emitter<'_> {
         self.exits.insert(slot, label);
         let (site, stub) = (Site { offset: slot as i32 * 2, ahead: 0 }, self.stubs.go);
         self.cold(move |e| {
-            dynasm!(e.asm; .arch x64; =>label; mov ecx, site.offset; jmp extern stub);
+            dynasm!(e.asm; .arch x64; =>label);
+            if e.exchanges() {
+                // Jumps in the region lead here; this one leads out, and may be linked.
+                let out = e.asm.new_dynamic_label();
+                e.restore();
+                dynasm!(e.asm; .arch x64; jmp =>out);
+                e.links.push((slot, e.asm.offset().0));
+                dynasm!(e.asm; .arch x64; =>out);
+            }
+            dynasm!(e.asm; .arch x64; mov ecx, site.offset; jmp extern stub);
         });
         label
     }
 
     /// The jump that ends here leads to `slot`: unless the region has that, it is patched once there is a translation.
     pub fn link(&mut self, slot: usize) {
-        if !self.blocks.contains_key(&slot) {
+        if !self.blocks.contains_key(&slot) && !self.exchanges() {
             let at = self.asm.offset().0;
             self.links.push((slot, at));
         }
@@ -238,14 +256,60 @@ impl Emitter<'_> {
             ; .arch x64
             ; and rax, -4096
             ; mov [rbp + field(layout::PAGE)], rax
-            ; jmp =>label
         );
+        self.exchange();
+        dynasm!(self.asm; .arch x64; jmp =>label);
         at
+    }
+
+    /// The way into the block at `slot` from other regions of the page, if it is not the block itself.
+    fn inner_entry(&mut self, slot: usize) -> Option<usize> {
+        if !self.exchanges() {
+            return None;
+        }
+        let at = self.asm.offset().0;
+        let label = self.blocks[&slot];
+        self.exchange();
+        dynasm!(self.asm; .arch x64; jmp =>label);
+        Some(at)
+    }
+
+    fn exchanges(&self) -> bool {
+        !self.allocation.exchanges.is_empty()
+    }
+
+    /// Let the pinned registers hold what they hold in this region. Leaves flags and scratch registers alone.
+    pub fn exchange(&mut self) {
+        for exchange in &self.allocation.exchanges {
+            let (usual, own) = (memory(exchange.usual), memory(exchange.own));
+            dynasm!(self.asm
+                ; .arch x64
+                ; mov [BYTE rbp + usual], Rq(exchange.host)
+                ; mov Rq(exchange.host), [BYTE rbp + own]
+            );
+        }
+    }
+
+    /// Let the pinned registers hold what they hold elsewhere: in front of every way out. Leaves flags and scratch registers alone.
+    pub fn restore(&mut self) {
+        for exchange in &self.allocation.exchanges {
+            let (usual, own) = (memory(exchange.usual), memory(exchange.own));
+            dynasm!(self.asm
+                ; .arch x64
+                ; mov [BYTE rbp + own], Rq(exchange.host)
+                ; mov Rq(exchange.host), [BYTE rbp + usual]
+            );
+        }
+    }
+
+    /// Where integer register `guest`, below 32, is.
+    pub fn place(&self, guest: u8) -> Place {
+        self.allocation.place(guest)
     }
 
     /// A host register that holds integer register `guest`: its own, or `scratch`, loaded.
     pub fn read(&mut self, guest: u8, scratch: u8) -> u8 {
-        match place(guest) {
+        match self.place(guest) {
             Place::Host(host) => host,
             Place::Memory(_) => {
                 self.load(guest, scratch);
@@ -256,7 +320,7 @@ impl Emitter<'_> {
 
     /// Load integer register `guest` into host register `into`.
     pub fn load(&mut self, guest: u8, into: u8) {
-        match place(guest) {
+        match self.place(guest) {
             Place::Host(host) if host == into => {}
             Place::Host(host) => dynasm!(self.asm; .arch x64; mov Rq(into), Rq(host)),
             Place::Memory(_) if guest == 0 => dynasm!(self.asm; .arch x64; xor Rd(into), Rd(into)),
@@ -266,7 +330,7 @@ impl Emitter<'_> {
 
     /// The host register in which to compute what integer register `rd` is to become; call [`Emitter::write`] then.
     pub fn target(&self, rd: u8) -> u8 {
-        match place(rd) {
+        match self.place(rd) {
             Place::Host(host) => host,
             Place::Memory(_) => RAX,
         }
@@ -274,7 +338,7 @@ impl Emitter<'_> {
 
     /// Make host register `from` the value of integer register `rd`.
     pub fn write(&mut self, rd: u8, from: u8) {
-        match place(rd) {
+        match self.place(rd) {
             Place::Host(host) if host == from => {}
             Place::Host(host) => dynasm!(self.asm; .arch x64; mov Rq(host), Rq(from)),
             Place::Memory(at) if rd != SINK => dynasm!(self.asm; .arch x64; mov [BYTE rbp + at], Rq(from)),

@@ -4,14 +4,14 @@ use dynasm::dynasm;
 use dynasmrt::DynasmApi;
 
 use super::emitter::Emitter;
-use super::registers::{field, place, Place, RAX, RCX};
+use super::registers::{field, Place, RAX, RCX};
 use crate::hart::layout;
 use crate::isa::{rv64i, Op, SINK};
 
 /// `$name $target, $guest`, the guest's register being in the host's or in memory.
 macro_rules! with {
     ($e:expr, $name:ident, $family:ident, $target:expr, $guest:expr) => {
-        match place($guest) {
+        match $e.place($guest) {
             Place::Host(host) => dynasm!($e.asm; .arch x64; $name $family($target), $family(host)),
             Place::Memory(at) => dynasm!($e.asm; .arch x64; $name $family($target), [BYTE rbp + at]),
         }
@@ -24,7 +24,7 @@ macro_rules! commutative {
     ($e:expr, $o:expr, $name:ident, $family:ident) => {{
         let (mut a, mut b) = ($o.rs1, $o.rs2);
         let target = $e.target($o.rd);
-        if place(b) == Place::Host(target) {
+        if $e.place(b) == Place::Host(target) {
             std::mem::swap(&mut a, &mut b);
         }
         $e.load(a, target);
@@ -65,7 +65,7 @@ macro_rules! shift_by {
     ($e:expr, $o:expr, $name:ident, $family:ident) => {{
         let count = $e.read($o.rs2, RCX);
         let target = $e.target($o.rd);
-        match place($o.rs1) {
+        match $e.place($o.rs1) {
             Place::Host(host) => dynasm!($e.asm; .arch x64; $name $family(target), $family(host), $family(count)),
             Place::Memory(at) => dynasm!($e.asm; .arch x64; $name $family(target), [BYTE rbp + at], $family(count)),
         }
@@ -103,7 +103,7 @@ impl Emitter<'_> {
             rv64i::ORI => immediate!(self, o, or, Rq),
             rv64i::ANDI if o.imm == 255 => {
                 let target = self.target(o.rd);
-                match place(o.rs1) {
+                match self.place(o.rs1) {
                     Place::Host(host) => dynasm!(self.asm; .arch x64; movzx Rd(target), Rb(host)),
                     Place::Memory(at) => dynasm!(self.asm; .arch x64; movzx Rd(target), BYTE [BYTE rbp + at]),
                 }
@@ -143,7 +143,7 @@ impl Emitter<'_> {
             rv64i::SRA => shift_by!(self, o, sarx, Rq),
             rv64i::ADDIW if o.imm == 0 => {
                 let target = self.target(o.rd);
-                match place(o.rs1) {
+                match self.place(o.rs1) {
                     Place::Host(host) => dynasm!(self.asm; .arch x64; movsxd Rq(target), Rd(host)),
                     Place::Memory(at) => dynasm!(self.asm; .arch x64; movsxd Rq(target), DWORD [BYTE rbp + at]),
                 }
@@ -209,7 +209,7 @@ impl Emitter<'_> {
 
     fn add_immediate(&mut self, o: &Op) -> u8 {
         let target = self.target(o.rd);
-        match place(o.rs1) {
+        match self.place(o.rs1) {
             _ if o.imm == 0 => {
                 self.load(o.rs1, target);
             }
@@ -224,7 +224,12 @@ impl Emitter<'_> {
 
     fn add(&mut self, o: &Op) -> u8 {
         let target = self.target(o.rd);
-        match (place(o.rs1), place(o.rs2)) {
+        if o.rs1 == 0 || o.rs2 == 0 {
+            // What `c.mv` abbreviates.
+            self.load(o.rs1 | o.rs2, target);
+            return target;
+        }
+        match (self.place(o.rs1), self.place(o.rs2)) {
             (Place::Host(a), Place::Host(b)) if a != target && b != target => {
                 dynasm!(self.asm; .arch x64; lea Rq(target), [Rq(a) + Rq(b)]);
                 target
@@ -235,7 +240,7 @@ impl Emitter<'_> {
 
     fn subtract(&mut self, o: &Op) -> u8 {
         let target = self.target(o.rd);
-        if place(o.rs2) == Place::Host(target) {
+        if self.place(o.rs2) == Place::Host(target) {
             if o.rs1 == o.rs2 {
                 dynasm!(self.asm; .arch x64; xor Rd(target), Rd(target));
                 return target;

@@ -4,7 +4,7 @@ use dynasm::dynasm;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
 use super::emitter::Emitter;
-use super::registers::{field, place, Place, RAX, RDX};
+use super::registers::{field, Place, RAX, RDX};
 use crate::hart::layout;
 use crate::isa::{base, rv64i, Op, SINK};
 use crate::vpagetable::{Entry, LOAD_ENTRIES};
@@ -55,6 +55,26 @@ impl Access {
 fn keeps_pointer(op: &Op) -> bool {
     let arithmetic = (rv64i::ADDI.0..=rv64i::SRAW.0).contains(&op.id.0) || op.id == rv64i::LUI || op.id == rv64i::AUIPC;
     arithmetic || (base::ZB..base::PRIVILEGED).contains(&op.id.0) && !super::bits::uses_pointer(op)
+}
+
+/// `$name $family($target), $size [at + offset]`, with a short offset if it is one.
+macro_rules! at {
+    ($e:expr, $at:expr, $offset:expr, $name:ident $family:ident($target:expr), $size:ident) => {
+        match i8::try_from($offset) {
+            Ok(short) => dynasm!($e.asm; .arch x64; $name $family($target), $size [BYTE Rq($at) + short]),
+            Err(_) => dynasm!($e.asm; .arch x64; $name $family($target), $size [Rq($at) + $offset]),
+        }
+    };
+}
+
+/// `mov $size [at + offset], $family($value)`, with a short offset if it is one.
+macro_rules! into {
+    ($e:expr, $at:expr, $offset:expr, $size:ident, $family:ident($value:expr)) => {
+        match i8::try_from($offset) {
+            Ok(short) => dynasm!($e.asm; .arch x64; mov $size [BYTE Rq($at) + short], $family($value)),
+            Err(_) => dynasm!($e.asm; .arch x64; mov $size [Rq($at) + $offset], $family($value)),
+        }
+    };
 }
 
 impl Emitter<'_> {
@@ -136,7 +156,7 @@ impl Emitter<'_> {
 
     /// `rax` = integer register `register` plus `offset`.
     fn virtual_address(&mut self, register: u8, offset: i32) {
-        match place(register) {
+        match self.place(register) {
             Place::Host(host) if offset != 0 => match i8::try_from(offset) {
                 Ok(short) => dynasm!(self.asm; .arch x64; lea rax, [BYTE Rq(host) + short]),
                 Err(_) => dynasm!(self.asm; .arch x64; lea rax, [Rq(host) + offset]),
@@ -183,20 +203,20 @@ impl Emitter<'_> {
         }
         let target = self.target(op.rd);
         match op.id {
-            rv64i::LB => dynasm!(self.asm; .arch x64; movsx Rq(target), BYTE [Rq(at) + offset]),
-            rv64i::LBU => dynasm!(self.asm; .arch x64; movzx Rd(target), BYTE [Rq(at) + offset]),
-            rv64i::LH => dynasm!(self.asm; .arch x64; movsx Rq(target), WORD [Rq(at) + offset]),
-            rv64i::LHU => dynasm!(self.asm; .arch x64; movzx Rd(target), WORD [Rq(at) + offset]),
-            rv64i::LW => dynasm!(self.asm; .arch x64; movsxd Rq(target), DWORD [Rq(at) + offset]),
-            rv64i::LWU => dynasm!(self.asm; .arch x64; mov Rd(target), DWORD [Rq(at) + offset]),
-            rv64i::LD => dynasm!(self.asm; .arch x64; mov Rq(target), QWORD [Rq(at) + offset]),
+            rv64i::LB => at!(self, at, offset, movsx Rq(target), BYTE),
+            rv64i::LBU => at!(self, at, offset, movzx Rd(target), BYTE),
+            rv64i::LH => at!(self, at, offset, movsx Rq(target), WORD),
+            rv64i::LHU => at!(self, at, offset, movzx Rd(target), WORD),
+            rv64i::LW => at!(self, at, offset, movsxd Rq(target), DWORD),
+            rv64i::LWU => at!(self, at, offset, mov Rd(target), DWORD),
+            rv64i::LD => at!(self, at, offset, mov Rq(target), QWORD),
             _ => {
                 let value = self.read(op.rs2, super::registers::RCX);
                 match op.id {
-                    rv64i::SB => dynasm!(self.asm; .arch x64; mov BYTE [Rq(at) + offset], Rb(value)),
-                    rv64i::SH => dynasm!(self.asm; .arch x64; mov WORD [Rq(at) + offset], Rw(value)),
-                    rv64i::SW => dynasm!(self.asm; .arch x64; mov DWORD [Rq(at) + offset], Rd(value)),
-                    _ => dynasm!(self.asm; .arch x64; mov QWORD [Rq(at) + offset], Rq(value)),
+                    rv64i::SB => into!(self, at, offset, BYTE, Rb(value)),
+                    rv64i::SH => into!(self, at, offset, WORD, Rw(value)),
+                    rv64i::SW => into!(self, at, offset, DWORD, Rd(value)),
+                    _ => into!(self, at, offset, QWORD, Rq(value)),
                 }
                 return;
             }

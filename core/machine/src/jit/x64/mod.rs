@@ -3,6 +3,7 @@
 // The assembler's macro converts the numbers of registers, whatever their type.
 #![allow(clippy::useless_conversion)]
 
+mod allocation;
 mod bits;
 mod control;
 mod emitter;

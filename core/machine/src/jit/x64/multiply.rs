@@ -5,7 +5,7 @@ use dynasmrt::{DynasmApi, DynasmLabelApi};
 
 use super::emitter::Emitter;
 use super::integer::{commutative, with};
-use super::registers::{place, Place, RAX, RCX, RDX};
+use super::registers::{Place, RAX, RCX, RDX};
 use crate::isa::{rv64m, Op};
 
 /// Which part of a division.

@@ -1,7 +1,7 @@
 //! Where guest registers live while translated code runs.
 //!
-//! Ten of them are pinned to registers of the host, the same ones everywhere, so that blocks are linked by plain jumps. The
-//! others stay in the hart, within reach of a one-byte displacement from `rbp`. `rax`, `rcx` and `rdx` are scratch; `r15`
+//! Ten of them are pinned to registers of the host, the same ones everywhere (but see [`super::allocation`]), so that regions
+//! are linked by plain jumps. The others stay in the hart, within reach of a one-byte displacement from `rbp`. `rax`, `rcx` and `rdx` are scratch; `r15`
 //! counts down the instructions that are left.
 
 use crate::hart::layout;
@@ -21,20 +21,12 @@ pub(super) const VOLATILE: [u8; 6] = [7, 6, 8, 9, 10, 11];
 pub(super) const BIAS: i32 = layout::X as i32 + 128;
 
 /// Where a guest register is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// In a host register.
     Host(u8),
     /// At this displacement from `rbp`.
     Memory(i8),
-}
-
-/// The place of integer register `guest`, below 32; `x0` is a zero in memory.
-pub(super) fn place(guest: u8) -> Place {
-    match PINNED.iter().find(|(g, _)| *g == guest) {
-        Some((_, host)) => Place::Host(*host),
-        None => Place::Memory(memory(guest)),
-    }
 }
 
 /// Displacement of integer register `guest` in the hart.

@@ -1,0 +1,147 @@
+//! Which guest registers are in host registers within one region.
+//!
+//! Between regions the pinned registers hold what [`PINNED`] says. A region whose loops use other registers more exchanges
+//! some: it does so where it is entered, and undoes it wherever it is left.
+
+use super::registers::{memory, Place, PINNED};
+use crate::isa::{base, rv64i, Op};
+use crate::jit::region::{Block, Region};
+
+/// What a loop multiplies the weight of its blocks by, as a power of two, and how often at most.
+const LOOP_SHIFT: u32 = 3;
+const MAX_DEPTH: u32 = 5;
+/// What an exchange has to gain, in uses.
+const LEAST_GAIN: i64 = 16;
+/// What it costs to leave the region and to come back, in uses, for each register that was exchanged.
+const LEAVE: i64 = 4;
+
+/// A host register that holds another guest register than usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Exchange {
+    pub host: u8,
+    /// The guest register that the rest of the world has there.
+    pub usual: u8,
+    /// The guest register that the region has there.
+    pub own: u8,
+}
+
+/// The places of the guest's integer registers within one region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Allocation {
+    places: [Place; 32],
+    pub exchanges: Vec<Exchange>,
+}
+
+impl Allocation {
+    /// What is best for `region`.
+    pub fn of(region: &Region) -> Self {
+        let weights = weights(&region.blocks);
+        let mut uses = [0; 32];
+        let mut leaves = 0;
+        for (block, weight) in region.blocks.iter().zip(&weights) {
+            for (_, op) in &block.ops {
+                registers(op).filter(|r| *r != 0).for_each(|r| uses[usize::from(r)] += weight);
+            }
+            leaves += i64::from(leaves_region(block)) * weight;
+        }
+        let mut places = [0; 32].map(|_: u8| Place::Memory(0));
+        (0..32).for_each(|guest| places[usize::from(guest)] = Place::Memory(memory(guest)));
+        PINNED.iter().for_each(|(guest, host)| places[usize::from(*guest)] = Place::Host(*host));
+        let mut allocation = Self { places, exchanges: Vec::new() };
+
+        let by_use = |guest: &u8| uses[usize::from(*guest)];
+        let mut pinned = PINNED.to_vec();
+        pinned.sort_by_key(|(guest, _)| by_use(guest));
+        let mut wanted: Vec<u8> = (1..32).filter(|guest| PINNED.iter().all(|(pinned, _)| pinned != guest)).collect();
+        wanted.sort_by_key(|guest| -by_use(guest));
+        for ((usual, host), own) in pinned.into_iter().zip(wanted) {
+            if by_use(&own) - by_use(&usual) - LEAVE * leaves < LEAST_GAIN {
+                break;
+            }
+            allocation.places[usize::from(own)] = Place::Host(host);
+            allocation.places[usize::from(usual)] = Place::Memory(memory(usual));
+            allocation.exchanges.push(Exchange { host, usual, own });
+        }
+        allocation
+    }
+
+    /// The place of integer register `guest`, below 32; `x0` is a zero in memory.
+    pub fn place(&self, guest: u8) -> Place {
+        self.places[usize::from(guest & 31)]
+    }
+}
+
+/// How often each block is executed, by a guess: a jump back makes a loop of what it jumps over.
+fn weights(blocks: &[Block]) -> Vec<i64> {
+    let mut depth = vec![0; blocks.len()];
+    for first in 0..blocks.len() {
+        let start = blocks[first].start as i64;
+        let jumps_back = |block: &Block| target(block) == Some(start);
+        if let Some(last) = (first..blocks.len()).rev().find(|i| jumps_back(&blocks[*i])) {
+            depth[first..=last].iter_mut().for_each(|depth| *depth += 1);
+        }
+    }
+    depth.into_iter().map(|depth: u32| 1 << (LOOP_SHIFT * depth.min(MAX_DEPTH))).collect()
+}
+
+/// Halfword of the page that the branch or jump at the end of `block` leads to.
+fn target(block: &Block) -> Option<i64> {
+    let (slot, op) = block.ops.last()?;
+    let relative = (rv64i::BEQ.0..=rv64i::BGEU.0).contains(&op.id.0) || op.id == rv64i::JAL;
+    relative.then(|| *slot as i64 + i64::from(op.imm / 2))
+}
+
+/// Whether control passes elsewhere at the end of `block`, or in it.
+fn leaves_region(block: &Block) -> bool {
+    let far = |op: &Op| op.id == rv64i::JALR || (op.id == rv64i::JAL && op.rd != crate::isa::SINK);
+    block.ops.iter().any(|(_, op)| far(op) || crate::isa::row(op.id).system)
+}
+
+/// The integer registers that `op` names. Of floating-point operations only the one that may be a base is one.
+fn registers(op: &Op) -> impl Iterator<Item = u8> {
+    let float = (base::RV64F..base::ZB).contains(&op.id.0);
+    let others = if float { [0, 0] } else { [op.rd, op.rs2] };
+    others.into_iter().chain([op.rs1]).filter(|r| *r < 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::decode;
+
+    fn region(words: &[u32], start: usize) -> Region {
+        let ops: Vec<_> = words.iter().enumerate().map(|(i, word)| (start + 2 * i, decode(*word))).collect();
+        let end = start + 2 * ops.len();
+        Region { blocks: vec![Block { start, end, ops, target: true }] }
+    }
+
+    /// `addi t0, t0, -1`, twice `xor t1, t1, t0`, `bnez t0` back to the start or not.
+    const LOOP: [u32; 4] = [0xfff2_8293, 0x0053_4333, 0x0053_4333, 0xfe02_9ae3];
+
+    #[test]
+    fn registers_of_a_loop_move_into_the_host() {
+        let allocation = Allocation::of(&region(&LOOP, 100));
+        let own: Vec<_> = allocation.exchanges.iter().map(|exchange| exchange.own).collect();
+        assert_eq!(own, [5, 6]);
+        for exchange in &allocation.exchanges {
+            assert_eq!(allocation.place(exchange.own), Place::Host(exchange.host));
+            assert_eq!(allocation.place(exchange.usual), Place::Memory(memory(exchange.usual)));
+            assert!(PINNED.contains(&(exchange.usual, exchange.host)));
+        }
+    }
+
+    #[test]
+    fn what_does_not_loop_leaves_all_where_it_is() {
+        let allocation = Allocation::of(&region(&LOOP[..3], 100));
+        assert_eq!(allocation.exchanges, []);
+        assert!(PINNED.iter().all(|(guest, host)| allocation.place(*guest) == Place::Host(*host)));
+        assert_eq!(allocation.place(5), Place::Memory(memory(5)));
+    }
+
+    #[test]
+    fn a_loop_around_a_call_leaves_all_where_it_is() {
+        // `jalr ra, t0`.
+        let words = [LOOP[0], 0x0002_80e7, LOOP[2], LOOP[3]];
+        assert_eq!(Allocation::of(&region(&words, 100)).exchanges, []);
+    }
+}
