@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::FromRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::sync::atomic::AtomicU64;
 
 use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
@@ -17,6 +17,8 @@ pub struct GuestRam {
     host: *mut u8,
     base: u64,
     size: u64,
+    /// The memfd, which `memory` keeps open. Byte 0 is the one at `base`.
+    file: RawFd,
 }
 
 // SAFETY: the pointer is to a mapping that lives as long as `memory`; all accesses through it are raw or atomic.
@@ -45,11 +47,12 @@ impl GuestRam {
         let file = unsafe { File::from_raw_fd(fd) };
         file.set_len(size)?;
         let length = usize::try_from(size).map_err(io::Error::other)?;
+        let number = file.as_raw_fd();
         let memory =
             GuestMemoryMmap::from_ranges_with_files([(GuestAddress(base), length, Some(FileOffset::new(file, 0)))])
                 .map_err(io::Error::other)?;
         let host = memory.get_host_address(GuestAddress(base)).map_err(io::Error::other)?;
-        Ok(Self { memory, host, base, size })
+        Ok(Self { memory, host, base, size, file: number })
     }
 
     /// First guest-physical address.
@@ -68,6 +71,11 @@ impl GuestRam {
     #[must_use]
     pub fn host(&self) -> *mut u8 {
         self.host
+    }
+
+    /// The memfd, whose byte 0 is the one at `base`; open as long as `self` lives.
+    pub(crate) fn file(&self) -> RawFd {
+        self.file
     }
 
     /// Whether `len` bytes at guest-physical `gpa` all lie in RAM.

@@ -34,6 +34,8 @@ pub struct Platform {
     pub builtin_sbi: bool,
     /// Whether harts may translate hot code to the host's; else they interpret all of it.
     pub translate: bool,
+    /// Whether harts may map the guest's memory at its virtual addresses, for translated code ([`crate::vpagetable`]).
+    pub windows: bool,
 }
 
 impl Platform {

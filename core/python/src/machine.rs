@@ -72,8 +72,18 @@ impl Machine {
         };
         let disks = disks.into_iter().map(|(path, read_only)| Disk { path, read_only }).collect();
         let nics = nics.into_iter().map(nic).collect::<PyResult<_>>()?;
-        let config =
-            MachineConfig { ram_size: memory, harts, firmware, kernel, initrd, cmdline, disks, nics, translate };
+        let config = MachineConfig {
+            ram_size: memory,
+            harts,
+            firmware,
+            kernel,
+            initrd,
+            cmdline,
+            disks,
+            nics,
+            translate,
+            windows: true,
+        };
         let board = py.detach(|| Board::new(&config)).map_err(raise)?;
         Ok(Self { board: Some(board) })
     }

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering::Relaxed};
 
+use super::pmp::Pmp;
 use super::trap::{Cause, Exception};
 use super::{Hart, Privilege};
 use crate::vpagetable::{Access, Fault, Translation};
@@ -80,6 +81,15 @@ pub(super) fn refused(access: Access, va: u64) -> Exception {
     exception(Fault::Access, access, va)
 }
 
+/// What `pmp` allows an access of `privilege`. Page tables are read and written with the rights of S-mode; the length tells
+/// them from the page itself.
+fn guard(pmp: &Pmp, privilege: Privilege) -> impl Fn(u64, u64, Access) -> bool + use<'_> {
+    move |pa, len, access| {
+        let privilege = if len < 4096 { privilege.min(Privilege::Supervisor) } else { privilege };
+        pmp.allows(pa, access, privilege)
+    }
+}
+
 impl Hart {
     /// Load a `T` from `va`.
     #[inline(always)]
@@ -112,17 +122,19 @@ impl Hart {
             Access::Fetch => (self.fetch_view, self.privilege),
             Access::Load | Access::Store => (self.data_view, self.data_privilege),
         };
-        let pmp = &self.pmp;
-        // Page tables are read and written with the rights of S-mode; the length tells them from the page itself.
-        let guard = |pa: u64, len: u64, access: Access| {
-            let privilege = if len < 4096 { privilege.min(Privilege::Supervisor) } else { privilege };
-            pmp.allows(pa, access, privilege)
-        };
-        let found = self.tlb.fill_guarded(&self.platform.ram, &view, va, access, &guard);
+        let found = self.tlb.fill_guarded(&self.platform.ram, &view, va, access, &guard(&self.pmp, privilege));
         if matches!(found, Ok(Translation::Ram(_))) {
             self.wires.counters.tlb_misses.add(1);
         }
         found.map_err(|fault| exception(fault, access, va))
+    }
+
+    /// Let translated code have `access`, a load or store, to the page of `va` in the window, once [`Hart::translate`] has found
+    /// RAM there. False when it would still fault.
+    #[allow(dead_code)]
+    pub(super) fn promote(&mut self, va: u64, access: Access) -> bool {
+        let guard = guard(&self.pmp, self.data_privilege);
+        self.tlb.promote(&self.platform.ram, &self.data_view, va, access, &guard)
     }
 
     #[cold]

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use crate::irq::HartWires;
 use crate::platform::Platform;
-use crate::vpagetable::{Tlb, View};
+use crate::vpagetable::{Tlb, View, WindowLimits};
 
 pub use block::CacheBlock;
 pub(crate) use translated::layout;
@@ -149,6 +149,9 @@ impl Hart {
             hart.csr.delegate_all();
             hart.pmp.open();
             hart.privilege = Privilege::Supervisor;
+        }
+        if hart.platform.windows {
+            hart.tlb.allow_windows(WindowLimits::of_host(hart.platform.wires.len()));
         }
         hart.update_views();
         hart

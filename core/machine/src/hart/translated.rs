@@ -57,6 +57,8 @@ pub(crate) mod layout {
     const SELECTED: usize = offset_of!(Hart, tlb);
     pub const LOAD: usize = SELECTED + offset_of!(Selected, load);
     pub const STORE: usize = SELECTED + offset_of!(Selected, store);
+    #[allow(dead_code)]
+    pub const WINDOW: usize = SELECTED + offset_of!(Selected, window);
     pub const JUMPS: usize = SELECTED + offset_of!(Selected, jumps);
 }
 

@@ -63,6 +63,8 @@ pub struct MachineConfig {
     pub nics: Vec<Nic>,
     /// Whether hot code is translated to the host's, where this host can ([`crate::platform::Platform::translate`]).
     pub translate: bool,
+    /// Whether translated code may access memory through the host's MMU ([`crate::platform::Platform::windows`]).
+    pub windows: bool,
 }
 
 /// Why a machine cannot be made or started.
@@ -114,6 +116,7 @@ impl MachineConfig {
             disks: Vec::new(),
             nics: Vec::new(),
             translate: true,
+            windows: true,
         }
     }
 

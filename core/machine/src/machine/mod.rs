@@ -155,6 +155,7 @@ impl Machine {
             console: Arc::clone(&console) as Arc<dyn Console>,
             builtin_sbi: config.firmware == Firmware::BuiltIn,
             translate: config.translate,
+            windows: config.windows,
         };
         Ok(Self {
             platform: Arc::new(platform),

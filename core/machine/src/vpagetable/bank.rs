@@ -13,6 +13,7 @@ use std::ptr::NonNull;
 use vm_memory::MmapRegion;
 
 use super::parts::{bits, Parts};
+use super::window::Window;
 use super::{Access, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 
 /// Entries for loads, and as many for stores.
@@ -59,6 +60,11 @@ impl Origin {
 
     pub fn new(shift: u32, global: bool) -> Self {
         Self(shift as u8 | if global { Self::GLOBAL } else { 0 })
+    }
+
+    /// Part of a large page.
+    pub fn is_large(self) -> bool {
+        self.shift() > PAGE_SHIFT
     }
 
     pub fn global(self) -> bool {
@@ -224,6 +230,8 @@ pub(super) struct Bank {
     store: Content,
     /// `None`: the jump cache is empty.
     jumps: Option<Parts>,
+    /// Where the pages for loads and stores lie for translated code, if that is provided for.
+    pub window: Option<Window>,
 }
 
 // SAFETY: the bank owns its memory, which nothing but translated code of the owner's thread has pointers to.
@@ -241,8 +249,15 @@ impl Bank {
         let memory = mapping.as_ref().and_then(|mapping| NonNull::new(mapping.as_ptr().cast()));
         let Some((mapping, memory)) = mapping.zip(memory) else { handle_alloc_error(Layout::new::<Memory>()) };
         let empty = Content::default();
-        let mut bank =
-            Self { memory, _mapping: mapping, fetch: empty, load: empty, store: empty, jumps: Some(Parts::default()) };
+        let mut bank = Self {
+            memory,
+            _mapping: mapping,
+            fetch: empty,
+            load: empty,
+            store: empty,
+            jumps: Some(Parts::default()),
+            window: None,
+        };
         // Zeroes are no empty entries where page 0, and the code at 0, would be.
         bank.memory().jumps.places[0].pc = u64::MAX;
         bank.clear();
@@ -309,6 +324,9 @@ impl Bank {
         if matches!(flush, Flush::All) && !(local && global) {
             return self.clear();
         }
+        if let Some(window) = &mut self.window {
+            window.flush(flush, local);
+        }
         let (fetch, load, store) = (self.fetch, self.load, self.store);
         let memory = self.memory();
         memory.load.flush(&load, flush, local, |_, _| ());
@@ -318,6 +336,9 @@ impl Bank {
 
     /// Forget all.
     pub fn clear(&mut self) {
+        if let Some(window) = &mut self.window {
+            window.clear();
+        }
         self.clear_jumps();
         // SAFETY: as in `memory`; what else is borrowed lies elsewhere.
         let memory = unsafe { self.memory.as_mut() };

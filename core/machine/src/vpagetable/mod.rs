@@ -11,14 +11,18 @@ mod bank;
 mod banks;
 mod format;
 mod large;
+mod limits;
 mod parts;
+mod promote;
 mod region;
 mod tlb;
 mod walk;
+mod window;
 
 pub use access::Trap;
 pub use bank::{Entry, Jump, FETCH_ENTRIES, JUMP_ENTRIES, LOAD_ENTRIES};
 pub use format::{vpte, Format};
+pub use limits::WindowLimits;
 pub use region::VPageTable;
 pub use tlb::{Selected, Tlb, TlbStats, Translation};
 pub use walk::{walk, walk_guarded, Leaf};

@@ -18,8 +18,11 @@
 use super::bank::{Bank, Entry, Flush, Jump, Origin, FETCH_ENTRIES, LOAD_ENTRIES};
 use super::banks::{Banks, Key};
 use super::large::LargePages;
+use super::limits::WindowLimits;
+use super::promote::stretch;
 use super::walk::{walk_guarded, Leaf};
-use super::{Access, Fault, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
+use super::window::{nowhere, Window};
+use super::{Access, Fault, Format, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 use crate::memory::GuestRam;
 
 /// Where a virtual address leads.
@@ -44,6 +47,10 @@ pub struct Selected {
     /// [`super::JUMP_ENTRIES`] places. A jump in it is to a page that there is an entry for fetches of. Places may be
     /// emptied through the pointer; [`Tlb::jump_insert`] fills them.
     pub jumps: *mut Jump,
+    /// Host address at which virtual address 0 of loads and stores lies: `window + (va as i64)` is where translated code
+    /// accesses the Sv39 address `va`, and up to 1 MiB beyond either end of them. There is a SIGSEGV unless the page was
+    /// promoted for that ([`Tlb::promote`]).
+    pub window: *mut u8,
 }
 
 /// What a TLB has done since it was made.
@@ -70,10 +77,13 @@ pub struct Tlb {
     banks: Banks,
     /// Large pages that were entered since the last full flush.
     large: LargePages,
+    limits: WindowLimits,
+    /// [`Selected::window`] of banks without one.
+    nowhere: *mut u8,
     stats: TlbStats,
 }
 
-// SAFETY: the pointers are to the memory of `banks`, which moves along.
+// SAFETY: the pointers are to the memory of `banks`, which moves along, and to what is nobody's.
 unsafe impl Send for Tlb {}
 // SAFETY: through a shared reference that memory is only read.
 unsafe impl Sync for Tlb {}
@@ -89,6 +99,7 @@ impl Tlb {
             store: std::ptr::null(),
             fetch: std::ptr::null(),
             jumps: std::ptr::null_mut(),
+            window: std::ptr::null_mut(),
         };
         let mut tlb = Self {
             selected: null,
@@ -96,6 +107,8 @@ impl Tlb {
             data_view: View::BARE,
             banks: Banks::new(),
             large: LargePages::new(),
+            limits: WindowLimits::NONE,
+            nowhere: std::ptr::null_mut(),
             stats: TlbStats::default(),
         };
         tlb.reselect();
@@ -228,6 +241,48 @@ impl Tlb {
         Ok(leaf)
     }
 
+    /// Let there be windows, up to `limits`. Before, and when this returns false because there are to be none or the host has
+    /// no addresses for them, [`Selected::window`] is null.
+    pub fn allow_windows(&mut self, limits: WindowLimits) -> bool {
+        let Some(nowhere) = nowhere().filter(|_| limits.windows > 0) else { return false };
+        (self.limits, self.nowhere) = (limits, nowhere);
+        self.reselect();
+        true
+    }
+
+    /// Let translated code have `access` to the page of `va` at [`Selected::window`], which may change. Call it after
+    /// [`Tlb::fill_guarded`] has found RAM there for the same access by the same view. False when that access would still
+    /// fault.
+    ///
+    /// `view` has to be the one that loads and stores are switched to. Neighbours may come along. All stay until they are
+    /// flushed, whatever becomes of their entries.
+    pub fn promote(
+        &mut self,
+        ram: &GuestRam,
+        view: &View,
+        va: u64,
+        access: Access,
+        guard: &impl Fn(u64, u64, Access) -> bool,
+    ) -> bool {
+        if self.limits.windows == 0 || view.format != Format::Sv39 || *view != self.data_view {
+            return false;
+        }
+        let Some((stretch, leaf)) = stretch(ram, view, va, access, guard) else { return false };
+        // Flushes have to know of large pages.
+        self.large.insert(view, va, &leaf);
+        let key = Key::of(view, Access::Load);
+        let number = self.banks.find(key);
+        let number = if leaf.global { number } else { self.banks.unshare(number, key) };
+        while self.banks.pieces() >= self.limits.mappings {
+            if !self.banks.drop_oldest(number) {
+                return false;
+            }
+        }
+        let mapped = self.banks.window(number, self.limits.windows).is_some_and(|w| w.map(ram.file(), &stretch));
+        self.reselect();
+        mapped
+    }
+
     /// Forget what `sfence.vma` (`sinval.vma`) with these operands says: all; one address space but for its global
     /// pages; the page or large page that `va` lies in, in all address spaces; or in one, unless it is global.
     pub fn flush(&mut self, va: Option<u64>, asid: Option<u16>) {
@@ -290,6 +345,7 @@ impl Tlb {
         let number = self.banks.find(Key::of(&self.data_view, Access::Load));
         let bank = self.banks.select(number, 1);
         (self.selected.load, self.selected.store) = (bank.entries(Access::Load), bank.entries(Access::Store));
+        self.selected.window = bank.window.as_ref().map_or(self.nowhere, Window::centre);
     }
 
     fn reselect(&mut self) {

@@ -5,3 +5,5 @@ mod model;
 mod region;
 mod tlb;
 mod walker;
+mod window;
+mod windows;

@@ -138,8 +138,9 @@ pub(crate) fn board_of(
     let power = Arc::new(Power::new());
     let console = Arc::new(Recorder::default());
     bus.attach(FINISHER, Arc::new(Stop(Arc::clone(&power), wires.clone())));
+    let (clock, windows) = (Clock::new(), translate);
     let platform =
-        Platform { ram, bus, wires, clock: Clock::new(), power, console: console.clone(), builtin_sbi, translate };
+        Platform { ram, bus, wires, clock, power, console: console.clone(), builtin_sbi, translate, windows };
     (Arc::new(platform), console)
 }
 

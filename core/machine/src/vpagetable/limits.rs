@@ -1,0 +1,57 @@
+//! How much of the host the windows of a TLB may use.
+
+use std::fs;
+use std::sync::LazyLock;
+
+/// Mappings of the windows of all harts.
+const MAPPINGS: usize = 30_000;
+/// Percentage of the mappings that a process may have: each is followed by a gap, which is one, too.
+const SHARE: usize = 45;
+/// With fewer there is no gain.
+const LEAST: usize = 64;
+
+/// How much of the host the windows of a TLB may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowLimits {
+    /// Windows: 512 GiB of addresses each.
+    pub windows: usize,
+    /// Pieces of RAM that are mapped in them.
+    pub mappings: usize,
+}
+
+impl WindowLimits {
+    /// No windows.
+    pub const NONE: Self = Self { windows: 0, mappings: 0 };
+
+    /// What each of `harts` may use on this host.
+    #[must_use]
+    pub fn of_host(harts: usize) -> Self {
+        static MAX_MAP_COUNT: LazyLock<usize> = LazyLock::new(|| {
+            let text = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+            text.trim().parse().unwrap_or(0)
+        });
+        Self::share(*MAX_MAP_COUNT, harts)
+    }
+
+    fn share(max_map_count: usize, harts: usize) -> Self {
+        let mappings = MAPPINGS.min(max_map_count / 100 * SHARE) / harts.max(1);
+        if mappings < LEAST {
+            return Self::NONE;
+        }
+        Self { windows: 8, mappings }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn harts_share_what_the_host_allows() {
+        assert_eq!(WindowLimits::share(1 << 30, 3).mappings, 10_000);
+        assert_eq!(WindowLimits::share(65_530, 1).mappings, 29_475);
+        assert_eq!(WindowLimits::share(65_530, 8).mappings, 29_475 / 8);
+        assert_eq!(WindowLimits::share(0, 1), WindowLimits::NONE);
+        assert_eq!(WindowLimits::share(1000, 8), WindowLimits::NONE);
+    }
+}

@@ -1,0 +1,217 @@
+//! Windows, case by case.
+
+use machine::memory::GuestRam;
+use machine::vpagetable::{Access, Format, Tlb, View, WindowLimits};
+
+use crate::model::{self, BASE};
+use crate::window::{find, pieces, Piece};
+
+const PAGES: u64 = 1040;
+/// Pages below are tables, pages from here on are mapped.
+const DATA: u64 = 10;
+const LIMITS: WindowLimits = WindowLimits { windows: 3, mappings: 6 };
+/// Rights of users; `D` and `A` are to be added.
+const USER: u64 = 0x1f;
+const MARKED: u64 = 0xc0;
+
+fn user(asid: u16) -> View {
+    View { format: Format::Sv39, root: BASE, asid, user: true, hardware_ad: true, ..View::BARE }
+}
+
+fn supervisor(asid: u16) -> View {
+    View { user: false, ..user(asid) }
+}
+
+/// Page `page` of the first two megabytes and of the last ones is `DATA + page`, with `bits`; 4 MB on lies a large page.
+fn simple(bits: u64) -> GuestRam {
+    let ram = model::ram(PAGES);
+    let pointer = |page: u64| (BASE / 4096 + page) << 10 | 1;
+    model::write(&ram, BASE, 8, pointer(1));
+    model::write(&ram, BASE + 511 * 8, 8, pointer(1));
+    model::write(&ram, BASE + 4096, 8, pointer(2));
+    model::write(&ram, BASE + 4096 + 511 * 8, 8, pointer(2));
+    model::write(&ram, BASE + 4096 + 2 * 8, 8, (BASE / 4096 + 512) << 10 | bits);
+    (0..512).for_each(|page| leaf(&ram, page, page, bits));
+    ram
+}
+
+fn leaf(ram: &GuestRam, page: u64, to: u64, bits: u64) {
+    model::write(ram, BASE + 2 * 4096 + page * 8, 8, (BASE / 4096 + DATA + to) << 10 | bits);
+}
+
+fn tlb(view: &View) -> Tlb {
+    let mut tlb = Tlb::new();
+    assert!(tlb.allow_windows(LIMITS));
+    tlb.switch(view);
+    tlb
+}
+
+fn promote(tlb: &mut Tlb, ram: &GuestRam, view: &View, va: u64, access: Access) -> bool {
+    assert!(tlb.fill(ram, view, va, access).is_ok());
+    tlb.promote(ram, view, va, access, &|_, _, _| true)
+}
+
+fn pa(page: u64) -> u64 {
+    BASE + (DATA + page) * 4096
+}
+
+#[test]
+fn a_page_is_mapped_with_the_rights_that_it_has() {
+    let ram = simple(USER);
+    let view = user(1);
+    let mut tlb = tlb(&view);
+    assert_eq!(pieces(&tlb, &ram), []);
+    assert!(promote(&mut tlb, &ram, &view, 0x3123, Access::Load));
+    assert_eq!(pieces(&tlb, &ram), [Piece { va: 0x3000, len: 4096, pa: pa(3), write: false }]);
+    assert!(promote(&mut tlb, &ram, &view, 0x3ff8, Access::Store));
+    assert_eq!(pieces(&tlb, &ram), [Piece { va: 0x3000, len: 4096, pa: pa(3), write: true }]);
+    // The page is dirty: loads may as well come with stores.
+    tlb.flush(None, None);
+    assert_eq!(pieces(&tlb, &ram), []);
+    assert!(promote(&mut tlb, &ram, &view, 0x3ff8, Access::Load));
+    assert_eq!(find(&tlb, &ram, 0x3000), Some((pa(3), true)));
+    let negative = 0xffff_ffff_ffff_f000;
+    assert!(promote(&mut tlb, &ram, &view, negative, Access::Load));
+    assert_eq!(find(&tlb, &ram, negative | 8), Some((pa(511) + 8, false)));
+}
+
+#[test]
+fn nothing_is_mapped_that_would_fault_or_mark_the_table() {
+    let ram = simple(USER);
+    let view = user(1);
+    let mut tlb = tlb(&view);
+    let never = |_: u64, _: u64, _: Access| false;
+    assert!(!tlb.promote(&ram, &view, 0x3000, Access::Load, &|_, _, _| true), "not accessed");
+    assert!(promote(&mut tlb, &ram, &view, 0x3000, Access::Load));
+    assert!(!tlb.promote(&ram, &view, 0x3000, Access::Store, &|_, _, _| true), "not dirty");
+    assert!(!tlb.promote(&ram, &view, 0x3000, Access::Load, &never), "guarded");
+    assert!(!tlb.promote(&ram, &view, 0x3000, Access::Fetch, &|_, _, _| true));
+    assert!(!tlb.promote(&ram, &user(2), 0x3000, Access::Load, &|_, _, _| true), "another view");
+    leaf(&ram, 5, PAGES - DATA, USER | MARKED);
+    assert!(!promote(&mut tlb, &ram, &view, 0x5000, Access::Load), "behind RAM");
+    assert_eq!(pieces(&tlb, &ram).len(), 1);
+    tlb.switch(&View::BARE);
+    assert!(!promote(&mut tlb, &ram, &View::BARE, BASE, Access::Load));
+    let mut without = Tlb::new();
+    without.switch(&view);
+    assert!(without.selected().window.is_null() && !promote(&mut without, &ram, &view, 0x3000, Access::Load));
+}
+
+#[test]
+fn neighbours_come_along_as_far_as_they_follow_and_are_alike() {
+    let ram = simple(USER | MARKED);
+    let view = user(1);
+    leaf(&ram, 0x12, 0x12, USER | 0x40);
+    leaf(&ram, 0x18, 0x98, USER | MARKED);
+    let mut tlb = tlb(&view);
+    assert!(promote(&mut tlb, &ram, &view, 0x15000, Access::Load));
+    assert_eq!(pieces(&tlb, &ram), [Piece { va: 0x13000, len: 5 * 4096, pa: pa(0x13), write: true }]);
+    assert!(promote(&mut tlb, &ram, &view, 0x12000, Access::Load));
+    assert_eq!(find(&tlb, &ram, 0x12000), Some((pa(0x12), false)));
+    assert_eq!(find(&tlb, &ram, 0x11000), None);
+    assert!(promote(&mut tlb, &ram, &view, 0x18000, Access::Store));
+    assert_eq!(find(&tlb, &ram, 0x18000), Some((pa(0x98), true)));
+}
+
+#[test]
+fn a_large_page_is_mapped_as_far_as_it_is_ram_and_guarded_and_flushed_whole() {
+    let ram = simple(USER | MARKED);
+    let view = user(1);
+    let mut tlb = tlb(&view);
+    let first = BASE + 512 * 4096;
+    assert!(promote(&mut tlb, &ram, &view, 0x41_2000, Access::Load));
+    assert_eq!(pieces(&tlb, &ram), [Piece { va: 0x40_0000, len: 512 * 4096, pa: first, write: true }]);
+    tlb.flush(Some(0x5f_f000), None);
+    assert_eq!(pieces(&tlb, &ram), []);
+    let guard = |pa: u64, _: u64, _: Access| pa < first || (first + 4096..first + 0x8000).contains(&pa);
+    assert!(tlb.fill(&ram, &view, 0x40_2000, Access::Load).is_ok());
+    assert!(tlb.promote(&ram, &view, 0x40_2000, Access::Load, &guard));
+    assert_eq!(pieces(&tlb, &ram), [Piece { va: 0x40_1000, len: 0x7000, pa: first + 4096, write: true }]);
+    // Any address in it will do, mapped or not.
+    tlb.flush(Some(0x5f_f000), Some(1));
+    assert_eq!(pieces(&tlb, &ram), []);
+}
+
+#[test]
+fn fences_drop_what_they_cover() {
+    let ram = simple(USER | MARKED);
+    for page in 0..16 {
+        leaf(&ram, 0x20 + page, 0x20 + page, USER | MARKED | 0x20);
+    }
+    let view = user(1);
+    let mut tlb = tlb(&view);
+    let (local, global) = (0x1_0000, 0x2_0000);
+    let both = |tlb: &Tlb| (find(tlb, &ram, local).is_some(), find(tlb, &ram, global).is_some());
+    let cases = [
+        (Some(0x1_0008), None, (false, true)),
+        (Some(0x1_0000), Some(1), (false, true)),
+        (Some(0x1_0000), Some(2), (true, true)),
+        (Some(0x2_0000), None, (true, false)),
+        (Some(0x2_0000), Some(1), (true, true)),
+        (Some(0x3_0000), None, (true, true)),
+        (None, Some(1), (false, true)),
+        (None, Some(2), (true, true)),
+        (None, None, (false, false)),
+    ];
+    for (va, asid, left) in cases {
+        for page in [local, global] {
+            assert!(promote(&mut tlb, &ram, &view, page, Access::Store));
+        }
+        assert_eq!(both(&tlb), (true, true));
+        tlb.flush(va, asid);
+        assert_eq!(both(&tlb), left, "{va:x?} {asid:?}");
+    }
+}
+
+#[test]
+fn each_bank_has_a_window_and_the_oldest_gives_its_own_away() {
+    let ram = simple(USER | MARKED);
+    let mut tlb = tlb(&user(1));
+    for asid in [1, 2, 3] {
+        tlb.switch(&user(asid));
+        assert!(promote(&mut tlb, &ram, &user(asid), 0x1000 * u64::from(asid) << 4, Access::Load));
+    }
+    let mapped = |tlb: &mut Tlb, asid: u16| {
+        tlb.switch(&user(asid));
+        find(tlb, &ram, 0x1000 * u64::from(asid) << 4).is_some()
+    };
+    assert!([1, 3, 2].into_iter().all(|asid| mapped(&mut tlb, asid)));
+    tlb.switch(&user(4));
+    assert_eq!(pieces(&tlb, &ram), [], "none, or nowhere");
+    assert!(promote(&mut tlb, &ram, &user(4), 0x4_0000, Access::Load));
+    assert_eq!([1, 2, 3, 4].map(|asid| mapped(&mut tlb, asid)), [false, true, true, true]);
+}
+
+#[test]
+fn mappings_have_a_limit() {
+    let ram = simple(USER | MARKED);
+    let mut tlb = tlb(&user(1));
+    let at = |n: u64| 0x1_0000 * n;
+    for n in 0..5 {
+        assert!(promote(&mut tlb, &ram, &user(1), at(n), Access::Load));
+    }
+    tlb.switch(&user(2));
+    assert!(promote(&mut tlb, &ram, &user(2), at(0), Access::Load));
+    // The other window has to go.
+    assert!(promote(&mut tlb, &ram, &user(2), at(1), Access::Load));
+    assert_eq!(pieces(&tlb, &ram).iter().map(|piece| piece.len).sum::<u64>(), 2 * 0x1_0000);
+    tlb.switch(&user(1));
+    assert_eq!(pieces(&tlb, &ram), []);
+}
+
+#[test]
+fn the_supervisors_global_pages_are_in_one_window_and_others_in_its_own() {
+    let ram = simple(0xcf);
+    leaf(&ram, 0x20, 0x20, 0xef);
+    let mut tlb = tlb(&supervisor(1));
+    assert!(promote(&mut tlb, &ram, &supervisor(1), 0x2_0000, Access::Load));
+    tlb.switch(&supervisor(2));
+    assert!(find(&tlb, &ram, 0x2_0000).is_some());
+    assert!(promote(&mut tlb, &ram, &supervisor(2), 0x4_0000, Access::Load));
+    assert!(find(&tlb, &ram, 0x4_0000).is_some());
+    tlb.switch(&supervisor(1));
+    assert_eq!((find(&tlb, &ram, 0x4_0000), find(&tlb, &ram, 0x2_0000).is_some()), (None, true));
+    tlb.switch(&supervisor(2));
+    tlb.flush(None, Some(2));
+    assert_eq!(find(&tlb, &ram, 0x4_0000), None);
+}
