@@ -169,11 +169,11 @@ fn each_bank_has_a_window_and_the_oldest_gives_its_own_away() {
     let mut tlb = tlb(&user(1));
     for asid in [1, 2, 3] {
         tlb.switch(&user(asid));
-        assert!(promote(&mut tlb, &ram, &user(asid), 0x1000 * u64::from(asid) << 4, Access::Load));
+        assert!(promote(&mut tlb, &ram, &user(asid), 0x1_0000 * u64::from(asid), Access::Load));
     }
     let mapped = |tlb: &mut Tlb, asid: u16| {
         tlb.switch(&user(asid));
-        find(tlb, &ram, 0x1000 * u64::from(asid) << 4).is_some()
+        find(tlb, &ram, 0x1_0000 * u64::from(asid)).is_some()
     };
     assert!([1, 3, 2].into_iter().all(|asid| mapped(&mut tlb, asid)));
     tlb.switch(&user(4));
