@@ -129,6 +129,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         console,
         builtin_sbi: !o.firmware,
         translate: !o.interpret,
+        windows: !o.interpret,
     });
     let start = Instant::now();
     let threads: Vec<_> = (0..o.harts)
