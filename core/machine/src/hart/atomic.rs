@@ -13,12 +13,23 @@ use super::{Flow, Hart};
 use crate::isa::Op;
 use crate::vpagetable::Access;
 
-/// What LR registered.
+/// What LR registered. Translated code does the same as the functions here with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub(super) struct Reservation {
-    host: usize,
-    size: u64,
-    value: u64,
+    /// Host address plus the logarithm of the size, which a multiple of the size has room for; 0 when there is none.
+    pub place: u64,
+    /// Zero-extended.
+    pub value: u64,
+}
+
+impl Reservation {
+    /// None.
+    pub const NONE: Self = Self { place: 0, value: 0 };
+
+    fn place(host: *mut u8, size: u64) -> u64 {
+        host as u64 + u64::from(size.trailing_zeros())
+    }
 }
 
 /// A width that LR/SC work on.
@@ -68,15 +79,15 @@ impl Hart {
         // SAFETY: `atomic_host` gives an aligned word of RAM.
         let value = unsafe { T::read(host) };
         std::sync::atomic::fence(SeqCst);
-        self.reservation = Some(Reservation { host: host as usize, size: T::SIZE, value: value.to_u64() });
+        self.reservation = Reservation { place: Reservation::place(host, T::SIZE), value: value.to_u64() };
         Ok(value)
     }
 
     /// `sc`: whether the store was done.
     pub(crate) fn store_conditional<T: Reservable>(&mut self, va: u64, value: T) -> Result<bool, Exception> {
         let host = self.atomic_host(va, T::SIZE, Access::Store)?;
-        let Some(reservation) = self.reservation.take() else { return Ok(false) };
-        if reservation.host != host as usize || reservation.size != T::SIZE {
+        let reservation = std::mem::replace(&mut self.reservation, Reservation::NONE);
+        if reservation.place != Reservation::place(host, T::SIZE) {
             return Ok(false);
         }
         // SAFETY: `atomic_host` gives an aligned word of RAM.

@@ -90,7 +90,7 @@ pub struct Hart {
     pmp: Pmp,
     /// What [`Flow::Trap`] is about.
     exception: Exception,
-    reservation: Option<Reservation>,
+    reservation: Reservation,
     tlb: Tlb,
     fetch_view: View,
     data_view: View,
@@ -130,7 +130,7 @@ impl Hart {
             csr: Csrs::new(),
             pmp: Pmp::new(),
             exception: Exception::illegal(),
-            reservation: None,
+            reservation: Reservation::NONE,
             tlb: Tlb::new(),
             fetch_view: View::BARE,
             data_view: View::BARE,
@@ -171,7 +171,7 @@ impl Hart {
         self.x[11] = a1;
         self.privilege = privilege;
         self.csr.quiesce();
-        self.reservation = None;
+        self.reservation = Reservation::NONE;
         self.tlb.flush(None, None);
         self.synchronize_code();
         self.update_views();

@@ -47,12 +47,15 @@ pub(crate) mod layout {
     use std::mem::offset_of;
 
     use super::{Hart, Progress};
+    use crate::hart::atomic::Reservation;
     use crate::vpagetable::Selected;
 
     pub const X: usize = offset_of!(Hart, x);
     pub const PC: usize = offset_of!(Hart, pc);
     pub const PAGE: usize = offset_of!(Hart, progress) + offset_of!(Progress, page);
     pub const LEFT: usize = offset_of!(Hart, progress) + offset_of!(Progress, left);
+    pub const RESERVED: usize = offset_of!(Hart, reservation) + offset_of!(Reservation, place);
+    pub const RESERVED_VALUE: usize = offset_of!(Hart, reservation) + offset_of!(Reservation, value);
     /// What is selected lies at the start of the TLB.
     const SELECTED: usize = offset_of!(Hart, tlb);
     pub const LOAD: usize = SELECTED + offset_of!(Selected, load);

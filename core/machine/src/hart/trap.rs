@@ -2,6 +2,7 @@
 //!
 //! Source: privileged specification, "Machine Cause Register", "Trap-Return Instructions", "Machine Trap Delegation Registers".
 
+use super::atomic::Reservation;
 use super::csr::status;
 use super::{Flow, Hart, Privilege};
 use crate::power::Exit;
@@ -79,7 +80,7 @@ impl Hart {
     }
 
     fn take(&mut self, pc: u64, code: u64, tval: u64, delegated: u64, interrupt: bool) {
-        self.reservation = None;
+        self.reservation = Reservation::NONE;
         let cause = code | if interrupt { INTERRUPT } else { 0 };
         let from = self.privilege;
         let csr = &mut self.csr;
@@ -142,7 +143,7 @@ impl Hart {
 
     fn return_to(&mut self, mstatus: u64, to: Privilege, pc: u64) -> Flow {
         self.wires.counters.returns.add(1);
-        self.reservation = None;
+        self.reservation = Reservation::NONE;
         self.csr.mstatus = mstatus;
         self.privilege = to;
         self.next_pc = pc;

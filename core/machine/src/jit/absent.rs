@@ -23,7 +23,7 @@ impl Translator {
 
     /// Nor one of any size.
     #[must_use]
-    pub fn sized(_ram: &GuestRam, _size: usize, _room: usize) -> Option<Self> {
+    pub fn sized(_ram: &GuestRam, _harts: usize, _size: usize, _room: usize) -> Option<Self> {
         None
     }
 

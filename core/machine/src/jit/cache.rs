@@ -74,15 +74,15 @@ impl Translator {
     /// A translator for one of `harts` harts over `ram`; `None` where the host cannot translate.
     #[must_use]
     pub fn new(ram: &GuestRam, harts: usize) -> Option<Self> {
-        Self::sized(ram, (CODE_IN_ALL / harts).clamp(CODE_OF_ONE.0, CODE_OF_ONE.1), ROOM)
+        Self::sized(ram, harts, (CODE_IN_ALL / harts).clamp(CODE_OF_ONE.0, CODE_OF_ONE.1), ROOM)
     }
 
-    /// A translator that uses `size` bytes for code, and translates no region that takes more than `room`.
+    /// A translator for one of `harts` harts that uses `size` bytes for code, and translates no region that takes more than `room`.
     #[must_use]
-    pub fn sized(ram: &GuestRam, size: usize, room: usize) -> Option<Self> {
+    pub fn sized(ram: &GuestRam, harts: usize, size: usize, room: usize) -> Option<Self> {
         super::supported().ok()?;
         let mut arena = Arena::new(size).ok()?;
-        let stubs = x64::write_stubs(&mut arena);
+        let stubs = x64::write_stubs(&mut arena, harts);
         arena.fix();
         let places = vec![0; (ram.size() >> 12) as usize];
         Some(Self { arena, stubs, room, places, pages: Vec::new(), translations: 0 })

@@ -127,7 +127,7 @@ impl Emitter<'_> {
         if let Some(jumped) = self.control(op, slot, next) {
             return jumped;
         }
-        if self.integer(op) || self.multiply(op) || self.bits(op) || self.memory(op) {
+        if self.integer(op) || self.multiply(op) || self.bits(op) || self.memory(op) || self.atomic(op, slot) {
             return false;
         }
         let row: &Row = crate::isa::row(op.id);
@@ -177,6 +177,11 @@ impl Emitter<'_> {
             e.asm.extend(bytes);
         });
         data
+    }
+
+    /// The bits of the instruction at halfword `slot`.
+    pub fn word(&self, slot: usize) -> u32 {
+        self.decoded.word(slot)
     }
 
     /// Keep `cold` for behind the hot code.

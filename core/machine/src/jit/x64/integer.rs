@@ -78,7 +78,6 @@ impl Emitter<'_> {
     pub fn integer(&mut self, op: &Op) -> bool {
         let o = op;
         let result = match o.id {
-            rv64i::FENCE => return self.fence(o),
             _ if o.rd == SINK && is_integer(o) => return true,
             rv64i::LUI => self.constant(o.rd, o.imm),
             rv64i::AUIPC => {
@@ -264,19 +263,6 @@ impl Emitter<'_> {
     fn compare_immediate(&mut self, o: &Op) {
         let a = self.read(o.rs1, RAX);
         dynasm!(self.asm; .arch x64; cmp Rq(a), o.imm);
-    }
-
-    /// The host keeps all orders but that of a store before a later load.
-    fn fence(&mut self, o: &Op) -> bool {
-        const PREDECESSOR_WRITES: i32 = 1 << 4;
-        const SUCCESSOR_READS: i32 = 1 << 1;
-        if o.imm == rv64i::PAUSE {
-            return false;
-        }
-        if o.imm & PREDECESSOR_WRITES != 0 && o.imm & SUCCESSOR_READS != 0 {
-            dynasm!(self.asm; .arch x64; lock or DWORD [rsp], BYTE 0);
-        }
-        true
     }
 }
 

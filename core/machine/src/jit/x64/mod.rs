@@ -4,6 +4,7 @@
 #![allow(clippy::useless_conversion)]
 
 mod allocation;
+mod atomics;
 mod bits;
 mod control;
 mod emitter;

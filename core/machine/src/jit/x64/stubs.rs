@@ -17,6 +17,8 @@ pub(super) const JUMP_MASK: i32 = (JUMP_ENTRIES as i32 - 1) << 1;
 
 /// Addresses of the shared pieces.
 pub(in crate::jit) struct Stubs {
+    /// The machine has no other hart.
+    pub alone: bool,
     /// `enter(hart, code)`: run `code` with the hart's state until it ends; returns an [`Exit`].
     pub enter: unsafe extern "sysv64" fn(*mut Hart, u64) -> u64,
     /// End at the offset in `rcx` from the page: look it up.
@@ -67,8 +69,8 @@ macro_rules! probe {
 }
 pub(super) use probe;
 
-/// Write the stubs to the start of `arena`.
-pub(in crate::jit) fn write_stubs(arena: &mut Arena) -> Stubs {
+/// Write the stubs of one of `harts` harts to the start of `arena`.
+pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
     let base = arena.address(arena.next()) as usize;
     let mut a = Assembler::new(base);
     let exit = a.new_dynamic_label();
@@ -197,6 +199,7 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena) -> Stubs {
     // SAFETY: the code was written for this signature, and stays where it is: the caller fixes it.
     let enter = unsafe { std::mem::transmute::<usize, unsafe extern "sysv64" fn(*mut Hart, u64) -> u64>(base + enter) };
     Stubs {
+        alone: harts == 1,
         enter,
         go: base + exits[0],
         interpret: base + exits[1],

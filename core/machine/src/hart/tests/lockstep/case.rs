@@ -21,6 +21,7 @@ pub enum Kind {
     Point,
     MemoryRun,
     ReservedLoop,
+    Atomics,
     FloatState,
     Counter,
     Branch,
@@ -62,13 +63,14 @@ pub struct Case {
     pub routines: [Vec<Step>; 2],
 }
 
-const KINDS: [(Kind, u32); 22] = [
+const KINDS: [(Kind, u32); 23] = [
     (Kind::Any, 30),
     (Kind::Compressed, 12),
     (Kind::Constant, 3),
     (Kind::Point, 6),
     (Kind::MemoryRun, 8),
     (Kind::ReservedLoop, 2),
+    (Kind::Atomics, 2),
     (Kind::FloatState, 5),
     (Kind::Counter, 1),
     (Kind::Branch, 8),

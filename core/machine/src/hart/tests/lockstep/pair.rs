@@ -41,10 +41,17 @@ impl Pair {
         let mut code = Code::new(&fast.hart.platform);
         let mut random = Random::new(case.seed ^ 3);
         code.decoded.threshold = random.pick(&[0, 1, 5, 24]);
-        if translate && random.one_in(3) {
-            // So small that code is evicted all the time; what all code shares takes less than a kilobyte of it.
+        if translate {
+            // The code of one hart among others locks what it changes.
+            let (ram, harts) = (&fast.hart.platform.ram, random.pick(&[1, 2]));
+            // Or so small that code is evicted all the time; what all code shares takes less than a kilobyte of it.
             let chunk = 1 << (12 + random.below(3));
-            code.translator = Translator::sized(&fast.hart.platform.ram, 8 * chunk, chunk - 1024);
+            let small = random.one_in(3);
+            code.translator = if small {
+                Translator::sized(ram, harts, 8 * chunk, chunk - 1024)
+            } else {
+                Translator::new(ram, harts)
+            };
         }
         Self { fast, code, exact, trail: VecDeque::new(), seen: Seen::default() }
     }

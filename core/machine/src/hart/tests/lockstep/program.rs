@@ -152,6 +152,7 @@ impl Builder<'_> {
             }
             Kind::MemoryRun => steps::memory_run(random, code),
             Kind::ReservedLoop => steps::reserved_loop(random, code),
+            Kind::Atomics => steps::atomics(random, code),
             Kind::FloatState => steps::float_state(random, code),
             Kind::Counter => steps::counter(random, code),
             Kind::Branch => flow::branch(random, code, to),

@@ -202,6 +202,18 @@ pub fn reserved_loop(random: &mut Random, code: &mut Code) {
     }
 }
 
+/// Atomics on neighbouring words, seldom where they may not be.
+pub fn atomics(random: &mut Random, code: &mut Code) {
+    let rows: Vec<_> = ALL.ids().filter(|id| matches!(row(*id).format, Format::Amo | Format::Lr)).collect();
+    let at = random.pick(&[0, 0, 0, 0, 4, 1, 0xff8]);
+    code.address_of(5, random.pick(&[DATA, DATA, DATA, LAST, READ_ONLY]) + at);
+    for _ in 0..2 + random.below(5) {
+        let id = random.pick(&rows);
+        let word = instruction(random, id) & !(31 << 15);
+        code.word(word | 5 << 15);
+    }
+}
+
 /// Rounding mode and flags.
 pub fn float_state(random: &mut Random, code: &mut Code) {
     let number = random.pick(&[n::FFLAGS, n::FRM, n::FRM, n::FCSR]);
