@@ -269,7 +269,7 @@ impl Tlb {
         }
         let Some((stretch, leaf)) = stretch(ram, view, va, access, guard) else { return false };
         // Flushes have to know of large pages.
-        self.large.insert(view, va, &leaf);
+        self.large.insert(view, va & !PAGE_MASK, &leaf);
         let key = Key::of(view, Access::Load);
         let number = self.banks.find(key);
         let number = if leaf.global { number } else { self.banks.unshare(number, key) };

@@ -1,19 +1,16 @@
-//! The TLB against the plain walker: it may remember, but never past the flush that covers what it remembers.
+//! The TLB and its windows against the plain walker: they may remember, but never past the flush that covers what they
+//! remember.
 
-use machine::memory::GuestRam;
-use machine::vpagetable::{walk, Access, Fault, Format, Leaf, Tlb, Translation, View};
+use machine::vpagetable::{Access, Format, Tlb, Translation, View, WindowLimits};
 use proptest::prelude::*;
 
 use crate::model::{self, BASE};
 use crate::walker::ALL;
+use crate::world::{windows_agree, World, ADDRESSES};
 
 const PAGES: u64 = 1040;
 /// Pages below are tables, pages from here on are mapped.
 const DATA: u64 = 10;
-/// Addresses in two gigabytes, with neighbours, large pages and places that collide in the TLB.
-const ADDRESSES: [u64; 10] =
-    [0, 0x1000, 0x1f_f000, 0x20_0000, 0x20_1000, 0x80_0000, 0x4000_0000, 0x4000_1000, 0x4020_0000, 0x4080_1000];
-
 fn view(format: Format, root: u64, asid: u16, user: bool, sum: bool, mxr: bool) -> View {
     let bits = if format == Format::Vpte64 { 0x9d } else { 0 };
     View { format, root: BASE + root * 4096 + bits, asid, user, sum, mxr, hardware_ad: true }
@@ -95,78 +92,15 @@ fn entry(format: Format, table: u64, noise: u64) -> u64 {
     }
 }
 
-type Outcome = Result<Leaf, Fault>;
+/// How often the TLB knew an address, how often it was not what the table says, and how many were found in windows.
+type Count = (u32, u32, u32);
 
-/// What walks found at one moment, by view, address and access; `None` once a flush forbids to remember it.
-type Moment = Vec<Option<Outcome>>;
-
-fn cell(view: usize, address: usize, access: Access) -> usize {
-    (view * ADDRESSES.len() + address) * 3 + access as usize
-}
-
-struct World {
-    ram: GuestRam,
-    views: Vec<View>,
-    moments: Vec<Moment>,
-}
-
-impl World {
-    fn look(&mut self) {
-        let mut now = Moment::new();
-        for view in &self.views {
-            for va in ADDRESSES {
-                now.extend(ALL.map(|access| Some(walk(&self.ram, view, va, access))));
-            }
-        }
-        self.moments.push(now);
-    }
-
-    fn now(&self, view: usize, address: usize, access: Access) -> Outcome {
-        self.moments.last().and_then(|m| m[cell(view, address, access)]).expect("just looked")
-    }
-
-    /// What `sfence.vma` orders, straight from its four cases.
-    fn flush(&mut self, va: Option<u64>, asid: Option<u16>) {
-        for moment in &mut self.moments {
-            for (v, view) in self.views.iter().enumerate() {
-                for (a, address) in ADDRESSES.iter().enumerate() {
-                    for access in ALL {
-                        let remembered = &mut moment[cell(v, a, access)];
-                        let Some(Ok(leaf)) = *remembered else { continue };
-                        let here = va.is_none_or(|va| va / leaf.size == address / leaf.size);
-                        if here && asid.is_none_or(|asid| asid == view.asid && !leaf.global) {
-                            *remembered = None;
-                        }
-                    }
-                }
-            }
-        }
-        self.look();
-    }
-
-    /// Whether the TLB may say that `view` reaches `pa` at `address`: somebody's walk since the flush found a page there
-    /// that allows it, in the same address space or a global one.
-    fn may_say(&self, v: usize, address: usize, access: Access, pa: u64) -> bool {
-        let me = self.views[v];
-        self.views.iter().enumerate().any(|(other, view)| {
-            let same = (view.root, view.asid) == (me.root, me.asid);
-            self.moments.iter().any(|moment| {
-                ALL.iter().any(|found| match moment[cell(other, address, *found)] {
-                    Some(Ok(leaf)) => {
-                        leaf.pa == pa && (same || leaf.global) && view.format == me.format && leaf.allows(&me, access)
-                    }
-                    _ => false,
-                })
-            })
-        })
-    }
-}
-
-fn run(format: Format, ops: Vec<Op>) -> Result<(u32, u32), TestCaseError> {
+fn run(format: Format, ops: Vec<Op>) -> Result<Count, TestCaseError> {
     let ram = model::ram(PAGES);
     let mut world = World { ram, views: views(format), moments: Vec::new() };
     let mut tlb = Tlb::new();
-    let (mut hits, mut stale) = (0, 0);
+    tlb.allow_windows(WindowLimits { windows: 4, mappings: 16 });
+    let (mut hits, mut stale, mut windowed) = (0, 0, 0);
     for table in 0..DATA {
         for index in INDICES {
             let noise = (table << 9 | index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -183,8 +117,12 @@ fn run(format: Format, ops: Vec<Op>) -> Result<(u32, u32), TestCaseError> {
             Op::Flush { address, asid } => {
                 // Any address in the page will do.
                 let va = address.map(|a| ADDRESSES[a] + 0x7f0);
+                let before = windows_agree(&world, &mut tlb)?;
                 tlb.flush(va, asid);
                 world.flush(va, asid);
+                let after = windows_agree(&world, &mut tlb)?;
+                prop_assert!(after <= before);
+                windowed += before;
             }
             Op::Touch { view, address, access, len } => {
                 let va = ADDRESSES[address] + 0xff0;
@@ -195,6 +133,9 @@ fn run(format: Format, ops: Vec<Op>) -> Result<(u32, u32), TestCaseError> {
                     None => tlb.fill(&world.ram, &world.views[view], va, access),
                 };
                 let now = world.now(view, address, access);
+                if reached.is_ok() {
+                    tlb.promote(&world.ram, &world.views[view], va, access, &|_, _, _| true);
+                }
                 match reached {
                     Err(fault) => prop_assert_eq!(Err(fault), now),
                     // The way to a large page is remembered wherever it leads.
@@ -219,7 +160,7 @@ fn run(format: Format, ops: Vec<Op>) -> Result<(u32, u32), TestCaseError> {
             }
         }
     }
-    Ok((hits, stale))
+    Ok((hits, stale, windowed + windows_agree(&world, &mut tlb)?))
 }
 
 proptest! {
@@ -236,12 +177,14 @@ fn the_property_is_not_vacuous() {
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     for format in [Format::Sv39, Format::Vpte64] {
-        let (mut hits, mut stale) = (0, 0);
+        let (mut hits, mut stale, mut windowed) = (0, 0, 0);
         for _ in 0..300 {
-            let (h, s) = run(format, ops().new_tree(&mut runner).expect("ops").current()).expect("holds");
+            let (h, s, w) = run(format, ops().new_tree(&mut runner).expect("ops").current()).expect("holds");
             hits += h;
             stale += s;
+            windowed += w;
         }
         assert!(hits > 500 && stale > 50, "{format:?}: {hits} hits, {stale} of them stale");
+        assert_eq!(windowed > 500, format == Format::Sv39, "{windowed}");
     }
 }

@@ -7,3 +7,4 @@ mod tlb;
 mod walker;
 mod window;
 mod windows;
+mod world;

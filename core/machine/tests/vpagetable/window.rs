@@ -27,14 +27,23 @@ impl Piece {
     }
 }
 
+/// The mappings of this process.
+pub fn maps() -> String {
+    fs::read_to_string("/proc/self/maps").expect("maps")
+}
+
 /// What is mapped in the window that is selected.
+pub fn pieces(tlb: &Tlb, ram: &GuestRam) -> Vec<Piece> {
+    pieces_in(&maps(), tlb, ram)
+}
+
+/// The same, when `maps` are the mappings.
 ///
 /// # Panics
-/// When anything else than RAM is, or when there is no guard around it.
-pub fn pieces(tlb: &Tlb, ram: &GuestRam) -> Vec<Piece> {
+/// When anything else than RAM is in the window, or when there is no guard around it.
+pub fn pieces_in(maps: &str, tlb: &Tlb, ram: &GuestRam) -> Vec<Piece> {
     let centre = tlb.selected().window as u64;
     let (start, end) = (centre - HALF - GUARD, centre + HALF + GUARD);
-    let maps = fs::read_to_string("/proc/self/maps").expect("maps");
     let mut pieces = Vec::new();
     let mut covered = start;
     for line in maps.lines() {
