@@ -24,6 +24,19 @@ pub(super) struct Block {
     pub ops: Vec<(usize, Op)>,
     /// Whether anything but the block before it leads here.
     pub target: bool,
+    /// Whether a block of the region jumps back here.
+    pub looped: bool,
+}
+
+impl Block {
+    /// Halfword that the branch or jump at its end leads to, counted from the start of the page.
+    pub fn jump(&self) -> Option<i64> {
+        let (slot, op) = self.ops.last()?;
+        match end(op, *slot) {
+            End::Branch(target) | End::Jump { to: Some(target), .. } => Some(target / 2),
+            _ => None,
+        }
+    }
 }
 
 /// Blocks by rising address.
@@ -125,7 +138,7 @@ pub(super) fn discover(ops: &[Op], start: usize, known: impl Fn(usize) -> bool) 
     let mut total = 0;
     let starts: Vec<_> = leaders.iter().map(|(slot, target)| (*slot, *target)).collect();
     for (start, target) in starts {
-        let mut block = Block { start, end: start, ops: Vec::new(), target };
+        let mut block = Block { start, end: start, ops: Vec::new(), target, looped: false };
         while block.end < SLOTS && total < 2 * MAX_OPS {
             let op = ops[block.end];
             if is_pseudo(&op) || (block.end != start && leaders.contains_key(&block.end)) {
@@ -147,6 +160,12 @@ pub(super) fn discover(ops: &[Op], start: usize, known: impl Fn(usize) -> bool) 
     for i in 0..blocks.len() {
         let neighbour = i > 0 && blocks[i - 1].end == blocks[i].start;
         blocks[i].target |= !neighbour;
+    }
+    for i in 0..blocks.len() {
+        let Some(target) = blocks[i].jump() else { continue };
+        if let Ok(header) = blocks[..=i].binary_search_by_key(&target, |block| block.start as i64) {
+            blocks[header].looped = true;
+        }
     }
     (!blocks.is_empty() && blocks.iter().any(|block| block.start == start)).then_some(Region { blocks })
 }

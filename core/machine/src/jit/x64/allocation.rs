@@ -76,19 +76,11 @@ fn weights(blocks: &[Block]) -> Vec<i64> {
     let mut depth = vec![0; blocks.len()];
     for first in 0..blocks.len() {
         let start = blocks[first].start as i64;
-        let jumps_back = |block: &Block| target(block) == Some(start);
-        if let Some(last) = (first..blocks.len()).rev().find(|i| jumps_back(&blocks[*i])) {
+        if let Some(last) = (first..blocks.len()).rev().find(|i| blocks[*i].jump() == Some(start)) {
             depth[first..=last].iter_mut().for_each(|depth| *depth += 1);
         }
     }
     depth.into_iter().map(|depth: u32| 1 << (LOOP_SHIFT * depth.min(MAX_DEPTH))).collect()
-}
-
-/// Halfword of the page that the branch or jump at the end of `block` leads to.
-fn target(block: &Block) -> Option<i64> {
-    let (slot, op) = block.ops.last()?;
-    let relative = (rv64i::BEQ.0..=rv64i::BGEU.0).contains(&op.id.0) || op.id == rv64i::JAL;
-    relative.then(|| *slot as i64 + i64::from(op.imm / 2))
 }
 
 /// Whether control passes elsewhere at the end of `block`, or in it.
@@ -112,7 +104,7 @@ mod tests {
     fn region(words: &[u32], start: usize) -> Region {
         let ops: Vec<_> = words.iter().enumerate().map(|(i, word)| (start + 2 * i, decode(*word))).collect();
         let end = start + 2 * ops.len();
-        Region { blocks: vec![Block { start, end, ops, target: true }] }
+        Region { blocks: vec![Block { start, end, ops, target: true, looped: true }] }
     }
 
     /// `addi t0, t0, -1`, twice `xor t1, t1, t0`, `bnez t0` back to the start or not.

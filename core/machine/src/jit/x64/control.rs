@@ -22,6 +22,8 @@ enum Condition {
     LessEqual,
     Above,
     BelowEqual,
+    Negative,
+    NotNegative,
 }
 
 impl Condition {
@@ -40,7 +42,7 @@ impl Condition {
     /// The same of the operands exchanged.
     fn exchanged(self) -> Self {
         match self {
-            Self::Equal | Self::NotEqual => self,
+            Self::Equal | Self::NotEqual | Self::Negative | Self::NotNegative => self,
             Self::Less => Self::Greater,
             Self::GreaterEqual => Self::LessEqual,
             Self::Below => Self::Above,
@@ -64,6 +66,18 @@ impl Condition {
             Self::LessEqual => Self::Greater,
             Self::Above => Self::BelowEqual,
             Self::BelowEqual => Self::Above,
+            Self::Negative => Self::NotNegative,
+            Self::NotNegative => Self::Negative,
+        }
+    }
+
+    /// The same of an operand and zero by the flags of what computed the operand, if they tell.
+    fn of_result(self) -> Option<Self> {
+        match self {
+            Self::Equal | Self::NotEqual => Some(self),
+            Self::Less => Some(Self::Negative),
+            Self::GreaterEqual => Some(Self::NotNegative),
+            _ => None,
         }
     }
 }
@@ -158,6 +172,9 @@ impl Emitter<'_> {
     /// Compare two integer registers; the condition to ask the flags for.
     fn compare(&mut self, a: u8, b: u8, condition: Condition) -> Condition {
         if b == 0 {
+            if let Some(condition) = condition.of_result().filter(|_| self.flags == Some(a)) {
+                return condition;
+            }
             match self.place(a) {
                 Place::Host(a) => dynasm!(self.asm; .arch x64; test Rq(a), Rq(a)),
                 Place::Memory(a) => dynasm!(self.asm; .arch x64; cmp QWORD [BYTE rbp + a], BYTE 0),
@@ -191,6 +208,8 @@ impl Emitter<'_> {
             Condition::LessEqual => dynasm!(self.asm; .arch x64; jle =>to),
             Condition::Above => dynasm!(self.asm; .arch x64; ja =>to),
             Condition::BelowEqual => dynasm!(self.asm; .arch x64; jbe =>to),
+            Condition::Negative => dynasm!(self.asm; .arch x64; js =>to),
+            Condition::NotNegative => dynasm!(self.asm; .arch x64; jns =>to),
         }
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Emitter<'a> {
     exits: HashMap<usize, DynamicLabel>,
     allocation: Allocation,
     pub here: Site,
+    /// Integer register whose value the zero and sign flags tell of.
+    pub flags: Option<u8>,
     /// The run of accesses that the current operation belongs to.
     pub run: Option<super::memory::Run>,
 }
@@ -57,6 +59,7 @@ pub(in crate::jit) fn emit(region: &Region, decoded: &Decoded<'_>, stubs: &Stubs
         exits: HashMap::new(),
         allocation: Allocation::of(region),
         here: Site { offset: 0, ahead: 0 },
+        flags: None,
         run: None,
     };
     for block in &region.blocks {
@@ -68,15 +71,15 @@ pub(in crate::jit) fn emit(region: &Region, decoded: &Decoded<'_>, stubs: &Stubs
         let next = region.blocks.get(i + 1).map(|block| block.start);
         let at = e.block(block, next);
         if block.target {
-            entries.push((block.start, at));
+            entries.push((block, at));
         }
     }
     let mut outer = Vec::new();
-    for (slot, inner) in entries {
+    for (block, at) in entries {
         outer.push(Entry {
-            slot: slot as u16,
-            outer: base + e.outer_entry(slot) as Offset,
-            inner: base + e.inner_entry(slot).unwrap_or(inner) as Offset,
+            slot: block.start as u16,
+            outer: base + e.outer_entry(block) as Offset,
+            inner: base + e.inner_entry(block).unwrap_or(at) as Offset,
         });
     }
     while let Some(cold) = e.cold.pop() {
@@ -95,11 +98,11 @@ impl Emitter<'_> {
         let at = self.asm.offset().0;
         dynasm!(self.asm; .arch x64; =>label);
         self.count(count);
-        if block.target {
+        self.flags = None;
+        if block.looped {
             let late = self.asm.new_dynamic_label();
-            let (offset, stub) = (block.start as i32 * 2, self.stubs.attend);
-            dynasm!(self.asm; .arch x64; js =>late);
-            self.cold(move |e| e.leave(late, Site { offset, ahead: count }, stub));
+            dynasm!(self.asm; .arch x64; jl =>late);
+            self.attend(late, block.start, count);
         }
         let mut jumped = false;
         for (i, (slot, op)) in block.ops.iter().enumerate() {
@@ -114,7 +117,13 @@ impl Emitter<'_> {
         at
     }
 
-    /// Count `count` instructions down; the sign tells whether that was too much.
+    /// What `late` leads to: attend in front of the block at `slot`, of which `ahead` instructions have been counted.
+    fn attend(&mut self, late: DynamicLabel, slot: usize, ahead: i32) {
+        let (site, stub) = (Site { offset: slot as i32 * 2, ahead }, self.stubs.attend);
+        self.cold(move |e| e.leave(late, site, stub));
+    }
+
+    /// Count `count` instructions down; "less" tells that it was too much.
     fn count(&mut self, count: i32) {
         match i8::try_from(count) {
             Ok(count) => dynasm!(self.asm; .arch x64; sub r15, BYTE count),
@@ -127,6 +136,7 @@ impl Emitter<'_> {
         if let Some(jumped) = self.control(op, slot, next) {
             return jumped;
         }
+        self.flags = None;
         if self.integer(op) || self.multiply(op) || self.bits(op) || self.memory(op) || self.atomic(op, slot) {
             return false;
         }
@@ -253,30 +263,38 @@ impl Emitter<'_> {
         }
     }
 
-    /// The way into the block at `slot` from other pages and from the run loop: the pc is in `rax`.
-    fn outer_entry(&mut self, slot: usize) -> usize {
+    /// The way into `block` from other pages and from the run loop: the pc is in `rax`.
+    fn outer_entry(&mut self, block: &Block) -> usize {
         let at = self.asm.offset().0;
-        let label = self.blocks[&slot];
         dynasm!(self.asm
             ; .arch x64
             ; and rax, -4096
             ; mov [rbp + field(layout::PAGE)], rax
         );
-        self.exchange();
-        dynasm!(self.asm; .arch x64; jmp =>label);
+        self.enter(block);
         at
     }
 
-    /// The way into the block at `slot` from other regions of the page, if it is not the block itself.
-    fn inner_entry(&mut self, slot: usize) -> Option<usize> {
-        if !self.exchanges() {
+    /// The way into `block` from other regions of the page, if it is not the block itself.
+    fn inner_entry(&mut self, block: &Block) -> Option<usize> {
+        let at = self.asm.offset().0;
+        if block.looped && !self.exchanges() {
             return None;
         }
-        let at = self.asm.offset().0;
-        let label = self.blocks[&slot];
-        self.exchange();
-        dynasm!(self.asm; .arch x64; jmp =>label);
+        self.enter(block);
         Some(at)
+    }
+
+    /// Go to `block`. Whoever loops through several regions passes here, so that it is seen when time is up.
+    fn enter(&mut self, block: &Block) {
+        let label = self.blocks[&block.start];
+        self.exchange();
+        if !block.looped {
+            let late = self.asm.new_dynamic_label();
+            dynasm!(self.asm; .arch x64; test r15, r15; js =>late);
+            self.attend(late, block.start, 0);
+        }
+        dynasm!(self.asm; .arch x64; jmp =>label);
     }
 
     fn exchanges(&self) -> bool {

@@ -43,6 +43,16 @@ macro_rules! immediate {
             Ok(short) => dynasm!($e.asm; .arch x64; $name $family(target), BYTE short),
             Err(_) => dynasm!($e.asm; .arch x64; $name $family(target), $o.imm),
         }
+        $e.flags = Some($o.rd);
+        target
+    }};
+}
+
+/// [`commutative`] by an instruction that sets zero and sign flags by its result.
+macro_rules! flagged {
+    ($e:expr, $o:expr, $name:ident, $family:ident) => {{
+        let target = commutative!($e, $o, $name, $family);
+        $e.flags = Some($o.rd);
         target
     }};
 }
@@ -55,6 +65,7 @@ macro_rules! shift {
         let count = ($o.imm & $mask) as i8;
         if count != 0 {
             dynasm!($e.asm; .arch x64; $name $family(target), BYTE count);
+            $e.flags = Some($o.rd);
         }
         target
     }};
@@ -123,9 +134,9 @@ impl Emitter<'_> {
             rv64i::SRLI => shift!(self, o, shr, Rq, 63),
             rv64i::SRAI => shift!(self, o, sar, Rq, 63),
             rv64i::ADD => self.add(o),
-            rv64i::XOR => commutative!(self, o, xor, Rq),
-            rv64i::OR => commutative!(self, o, or, Rq),
-            rv64i::AND => commutative!(self, o, and, Rq),
+            rv64i::XOR => flagged!(self, o, xor, Rq),
+            rv64i::OR => flagged!(self, o, or, Rq),
+            rv64i::AND => flagged!(self, o, and, Rq),
             rv64i::SUB => self.subtract(o),
             rv64i::SLT => {
                 self.compare_registers(o);
@@ -158,14 +169,18 @@ impl Emitter<'_> {
             }
             rv64i::SRLIW => {
                 let target = shift!(self, o, shr, Rd, 31);
-                self.extend_word(target)
+                // The host has cleared the upper half.
+                if o.imm & 31 == 0 {
+                    self.extend_word(target);
+                }
+                target
             }
             rv64i::SRAIW => {
                 let target = shift!(self, o, sar, Rd, 31);
                 self.extend_word(target)
             }
             rv64i::ADDW => {
-                let target = commutative!(self, o, add, Rd);
+                let target = flagged!(self, o, add, Rd);
                 self.extend_word(target)
             }
             rv64i::SUBW => {
@@ -233,7 +248,7 @@ impl Emitter<'_> {
                 dynasm!(self.asm; .arch x64; lea Rq(target), [Rq(a) + Rq(b)]);
                 target
             }
-            _ => commutative!(self, o, add, Rq),
+            _ => flagged!(self, o, add, Rq),
         }
     }
 
