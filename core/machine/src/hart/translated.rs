@@ -1,6 +1,7 @@
 //! The hart's side of translated code: what it finds where, and what it calls.
 
 use super::Hart;
+use crate::fpu::Flags;
 use crate::isa::{self, Op};
 use crate::jit::{Embedded, Exit, GO_ON};
 use crate::vpagetable::{Access, Translation};
@@ -32,7 +33,7 @@ impl Decoded<'_> {
 pub(crate) type Enter = unsafe extern "sysv64" fn(*mut Hart, u64) -> u64;
 
 /// What the run loop and translated code tell each other.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Progress {
     /// Virtual address of the page that is being executed.
     page: u64,
@@ -40,22 +41,53 @@ pub(super) struct Progress {
     left: i64,
     /// What `left` counts down to: the value of [`Hart::retired`] at which it is 0.
     pub limit: u64,
+    /// MXCSR of translated code, as it was left; its flags have not been accrued yet.
+    guest_mxcsr: u32,
+    /// The same without flags.
+    clear_mxcsr: u32,
+    /// MXCSR of everything else.
+    host_mxcsr: u32,
+    /// Whether translated code has the floating-point state.
+    armed: bool,
+    /// `fflags` by the flags of MXCSR.
+    accrued: [u8; 64],
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        let accrued = std::array::from_fn(|mxcsr| {
+            let flags = [(0, Flags::NV), (2, Flags::DZ), (3, Flags::OF), (4, Flags::UF), (5, Flags::NX)];
+            flags.into_iter().filter(|(bit, _)| mxcsr >> bit & 1 != 0).fold(0, |all, (_, flag)| all | flag.0)
+        });
+        Self { page: 0, left: 0, limit: 0, guest_mxcsr: 0, clear_mxcsr: 0, host_mxcsr: 0, armed: false, accrued }
+    }
 }
 
 /// Offsets into [`Hart`] for generated code, bytes.
 pub(crate) mod layout {
     use std::mem::offset_of;
 
+    use super::super::csr::Csrs;
+    pub use super::super::csr::{number::FFLAGS as FFLAGS_NUMBER, status::FS};
     use super::{Hart, Progress};
     use crate::hart::atomic::Reservation;
     use crate::vpagetable::Selected;
 
     pub const X: usize = offset_of!(Hart, x);
+    pub const F: usize = offset_of!(Hart, f);
     pub const PC: usize = offset_of!(Hart, pc);
     pub const PAGE: usize = offset_of!(Hart, progress) + offset_of!(Progress, page);
     pub const LEFT: usize = offset_of!(Hart, progress) + offset_of!(Progress, left);
     pub const RESERVED: usize = offset_of!(Hart, reservation) + offset_of!(Reservation, place);
     pub const RESERVED_VALUE: usize = offset_of!(Hart, reservation) + offset_of!(Reservation, value);
+    pub const GUEST_MXCSR: usize = offset_of!(Hart, progress) + offset_of!(Progress, guest_mxcsr);
+    pub const CLEAR_MXCSR: usize = offset_of!(Hart, progress) + offset_of!(Progress, clear_mxcsr);
+    pub const HOST_MXCSR: usize = offset_of!(Hart, progress) + offset_of!(Progress, host_mxcsr);
+    pub const ARMED: usize = offset_of!(Hart, progress) + offset_of!(Progress, armed);
+    pub const ACCRUED: usize = offset_of!(Hart, progress) + offset_of!(Progress, accrued);
+    pub const MSTATUS: usize = offset_of!(Hart, csr) + offset_of!(Csrs, mstatus);
+    pub const FFLAGS: usize = offset_of!(Hart, csr) + offset_of!(Csrs, fflags);
+    pub const FRM: usize = offset_of!(Hart, csr) + offset_of!(Csrs, frm);
     /// What is selected lies at the start of the TLB.
     const SELECTED: usize = offset_of!(Hart, tlb);
     pub const LOAD: usize = SELECTED + offset_of!(Selected, load);
@@ -73,7 +105,14 @@ impl Hart {
         // SAFETY: `code` is a translation that the translator has just named; `hart` is exclusively ours.
         let exit = Exit::from_code(unsafe { enter(hart, code) });
         self.retired = self.progress.limit.wrapping_sub(self.progress.left as u64);
+        self.accrue_translated();
         exit
+    }
+
+    /// Accrue the flags that translated code has raised.
+    fn accrue_translated(&mut self) {
+        let mxcsr = std::mem::take(&mut self.progress.guest_mxcsr);
+        self.csr.fflags |= self.progress.accrued[mxcsr as usize & 63];
     }
 }
 
@@ -96,6 +135,7 @@ pub(crate) unsafe extern "sysv64" fn fill(hart: *mut Hart, va: u64, len: u64, ac
 pub(crate) unsafe extern "sysv64" fn execute(hart: *mut Hart, embedded: *const Embedded) -> u64 {
     // SAFETY: the caller's promise.
     let (hart, embedded) = unsafe { (&mut *hart, &*embedded) };
+    hart.accrue_translated();
     let pc = hart.progress.page.wrapping_add(u64::from(embedded.offset));
     let flow = (isa::row(embedded.op.id).exec)(hart, &embedded.op, pc);
     u64::from(flow != Flow::Next)
@@ -108,6 +148,7 @@ pub(crate) unsafe extern "sysv64" fn execute(hart: *mut Hart, embedded: *const E
 pub(crate) unsafe extern "sysv64" fn system(hart: *mut Hart, embedded: *const Embedded) -> u64 {
     // SAFETY: the caller's promise.
     let (hart, embedded) = unsafe { (&mut *hart, &*embedded) };
+    hart.accrue_translated();
     let ahead = i64::from(embedded.ahead);
     let limit = hart.progress.limit;
     hart.pc = hart.progress.page.wrapping_add(u64::from(embedded.offset));

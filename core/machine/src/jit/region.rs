@@ -159,7 +159,8 @@ pub(super) fn discover(ops: &[Op], start: usize, known: impl Fn(usize) -> bool) 
     // A block that others reach by falling through must be entered with a count of its own if they are not its neighbours.
     for i in 0..blocks.len() {
         let neighbour = i > 0 && blocks[i - 1].end == blocks[i].start;
-        blocks[i].target |= !neighbour;
+        let alone = blocks.iter().filter(|block| block.end == blocks[i].start).count() == 1;
+        blocks[i].target |= !neighbour || !alone;
     }
     for i in 0..blocks.len() {
         let Some(target) = blocks[i].jump() else { continue };

@@ -7,6 +7,7 @@ use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
 
 use super::allocation::Allocation;
+use super::float::Known;
 use super::registers::{field, memory, Place, RAX};
 use super::stubs::Stubs;
 use crate::hart::{layout, Decoded};
@@ -45,6 +46,7 @@ pub(super) struct Emitter<'a> {
     pub flags: Option<u8>,
     /// The run of accesses that the current operation belongs to.
     pub run: Option<super::memory::Run>,
+    pub float: Known,
 }
 
 /// Translate `region` of `decoded`; the code will lie at `address`, which is `base` in the arena.
@@ -61,6 +63,7 @@ pub(in crate::jit) fn emit(region: &Region, decoded: &Decoded<'_>, stubs: &Stubs
         here: Site { offset: 0, ahead: 0 },
         flags: None,
         run: None,
+        float: Known::default(),
     };
     for block in &region.blocks {
         let label = e.asm.new_dynamic_label();
@@ -99,6 +102,9 @@ impl Emitter<'_> {
         dynasm!(self.asm; .arch x64; =>label);
         self.count(count);
         self.flags = None;
+        if block.target {
+            self.float = Known::default();
+        }
         if block.looped {
             let late = self.asm.new_dynamic_label();
             dynasm!(self.asm; .arch x64; jl =>late);
@@ -137,7 +143,13 @@ impl Emitter<'_> {
             return jumped;
         }
         self.flags = None;
-        if self.integer(op) || self.multiply(op) || self.bits(op) || self.memory(op) || self.atomic(op, slot) {
+        if self.integer(op)
+            || self.multiply(op)
+            || self.bits(op)
+            || self.memory(op)
+            || self.atomic(op, slot)
+            || self.float(op, slot)
+        {
             return false;
         }
         let row: &Row = crate::isa::row(op.id);
@@ -157,6 +169,7 @@ impl Emitter<'_> {
         dynasm!(self.asm; .arch x64; lea rcx, [=>data]; call extern stub);
         self.exchange();
         dynasm!(self.asm; .arch x64; jnz =>failed);
+        self.float = Known::default();
     }
 
     /// Let the hart execute `op`, which needs the exact state.
@@ -166,11 +179,12 @@ impl Emitter<'_> {
         self.restore();
         dynasm!(self.asm; .arch x64; lea rcx, [=>data]; call extern stub);
         self.exchange();
+        self.float = Known::default();
         false
     }
 
     /// Put `op` where the hart finds it.
-    fn embed(&mut self, op: &Op, slot: usize) -> DynamicLabel {
+    pub fn embed(&mut self, op: &Op, slot: usize) -> DynamicLabel {
         let data = self.asm.new_dynamic_label();
         let embedded = Embedded {
             op: *op,

@@ -6,7 +6,7 @@ use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 use super::emitter::Emitter;
 use super::registers::{field, Place, RAX, RDX};
 use crate::hart::layout;
-use crate::isa::{base, rv64i, Op, SINK};
+use crate::isa::{base, row, rv64d, rv64f, rv64i, Op, SINK};
 use crate::vpagetable::{Entry, LOAD_ENTRIES};
 
 /// log2 of the size of a TLB entry.
@@ -32,11 +32,16 @@ pub(super) struct Run {
 struct Access {
     size: i32,
     store: bool,
+    float: bool,
 }
 
 impl Access {
     fn of(op: &Op) -> Option<Self> {
         let (size, store) = match op.id {
+            rv64f::FLW => (4, false),
+            rv64f::FSW => (4, true),
+            rv64d::FLD => (8, false),
+            rv64d::FSD => (8, true),
             rv64i::LB | rv64i::LBU => (1, false),
             rv64i::LH | rv64i::LHU => (2, false),
             rv64i::LW | rv64i::LWU => (4, false),
@@ -47,14 +52,22 @@ impl Access {
             rv64i::SD => (8, true),
             _ => return None,
         };
-        Some(Self { size, store })
+        let float = (base::RV64F..base::ZB).contains(&op.id.0);
+        Some(Self { size, store, float })
     }
+}
+
+/// Whether `op`, which does not jump, writes integer register `x`.
+fn writes(op: &Op, x: u8) -> bool {
+    op.rd == x && !row(op.id).format.float_rd()
 }
 
 /// Whether the code of `op` leaves `rdx` alone.
 fn keeps_pointer(op: &Op) -> bool {
     let arithmetic = (rv64i::ADDI.0..=rv64i::SRAW.0).contains(&op.id.0) || op.id == rv64i::LUI || op.id == rv64i::AUIPC;
-    arithmetic || (base::ZB..base::PRIVILEGED).contains(&op.id.0) && !super::bits::uses_pointer(op)
+    arithmetic
+        || super::float::is_inline(op)
+        || (base::ZB..base::PRIVILEGED).contains(&op.id.0) && !super::bits::uses_pointer(op)
 }
 
 /// `$name $family($target), $size [at + offset]`, with a short offset if it is one.
@@ -86,8 +99,8 @@ impl Emitter<'_> {
         let (_, first) = &ops[0];
         let Some(access) = Access::of(first) else { return };
         let (mut low, mut high) = (first.imm, first.imm + access.size);
-        let (mut store, mut count) = (access.store, 1);
-        let mut redefined = !access.store && first.rd == first.rs1;
+        let (mut store, mut float, mut count) = (access.store, access.float, 1);
+        let mut redefined = writes(first, first.rs1);
         for (_, op) in &ops[1..] {
             if redefined {
                 break;
@@ -100,14 +113,19 @@ impl Emitter<'_> {
                     }
                     (low, high) = (l, h);
                     store |= access.store;
+                    float |= access.float;
                     count += 1;
                 }
                 None if keeps_pointer(op) => {}
                 _ => break,
             }
-            redefined = op.rd == first.rs1 && !Access::of(op).is_some_and(|access| access.store);
+            redefined = writes(op, first.rs1);
         }
         if count > 1 {
+            if float {
+                // In front of the translation, which may mark pages.
+                self.arm();
+            }
             self.run = Some(Run { register: first.rs1, low, left: count });
             self.translate_address(first.rs1, low, high - low, store);
             dynasm!(self.asm; .arch x64; mov rdx, rax);
@@ -117,6 +135,9 @@ impl Emitter<'_> {
     /// Write `op` if it is a plain load or store.
     pub fn memory(&mut self, op: &Op) -> bool {
         let Some(access) = Access::of(op) else { return false };
+        if access.float {
+            self.arm();
+        }
         match &mut self.run {
             Some(run) if run.register == op.rs1 && run.left > 0 => {
                 let offset = op.imm - run.low;
@@ -197,6 +218,9 @@ impl Emitter<'_> {
 
     /// The access itself, at host register `at` plus `offset`.
     fn access(&mut self, op: &Op, at: u8, offset: i32) {
+        if Access::of(op).is_some_and(|access| access.float) {
+            return self.float_access(op, at, offset);
+        }
         if op.rd == SINK && !Access::of(op).is_some_and(|access| access.store) {
             // Loads to x0 can only fault.
             return;

@@ -8,6 +8,7 @@ mod atomics;
 mod bits;
 mod control;
 mod emitter;
+mod float;
 mod integer;
 mod memory;
 mod multiply;

@@ -6,6 +6,7 @@ use dynasm::dynasm;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler};
 
+use super::float::stubs as float;
 use super::registers::{field, memory, BIAS, PINNED, VOLATILE};
 use crate::hart::{layout, translated, Hart};
 use crate::jit::arena::Arena;
@@ -37,9 +38,11 @@ pub(in crate::jit) struct Stubs {
     pub execute: usize,
     /// Call: the same for an operation that needs the exact state. Returns only when the code is to go on.
     pub system: usize,
+    /// What concerns floating point.
+    pub float: float::Stubs,
 }
 
-type Assembler = VecAssembler<X64Relocation>;
+pub(super) type Assembler = VecAssembler<X64Relocation>;
 
 fn load_pinned(a: &mut Assembler) {
     for (guest, host) in PINNED {
@@ -75,6 +78,7 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
     let mut a = Assembler::new(base);
     let exit = a.new_dynamic_label();
     let miss = a.new_dynamic_label();
+    let (disarm, rearm) = (a.new_dynamic_label(), a.new_dynamic_label());
 
     let enter = a.offset().0;
     dynasm!(a
@@ -114,6 +118,7 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
         ; mov eax, Exit::Go as i32
         ; =>exit
     );
+    float::disarm_if_armed(&mut a, disarm);
     store_pinned(&mut a);
     dynasm!(a
         ; .arch x64
@@ -134,15 +139,24 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
         for host in VOLATILE {
             dynasm!(a; .arch x64; push Rq(host));
         }
+        let unarmed = a.new_dynamic_label();
         dynasm!(a
             ; .arch x64
-            ; sub rsp, 8
+            ; movzx ecx, BYTE [rbp + field(layout::ARMED)]
+            ; push rcx
+        );
+        float::disarm_if_armed(&mut a, disarm);
+        dynasm!(a
+            ; .arch x64
             ; lea rdi, [rbp - BIAS]
             ; mov rsi, rax
             ; mov ecx, access as i32
             ; mov rax, QWORD translated::fill as *const () as i64
             ; call rax
-            ; add rsp, 8
+            ; pop rcx
+            ; jrcxz =>unarmed
+            ; call =>rearm
+            ; =>unarmed
         );
         for host in VOLATILE.into_iter().rev() {
             dynasm!(a; .arch x64; pop Rq(host));
@@ -151,6 +165,7 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
     }
 
     let execute = a.offset().0;
+    float::disarm_if_armed(&mut a, disarm);
     store_pinned(&mut a);
     dynasm!(a
         ; .arch x64
@@ -167,6 +182,7 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
     let system = a.offset().0;
     let leave = a.new_dynamic_label();
     let attend = a.new_dynamic_label();
+    float::disarm_if_armed(&mut a, disarm);
     store_pinned(&mut a);
     dynasm!(a
         ; .arch x64
@@ -193,6 +209,7 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
     );
     probe!(a, base + miss_at);
     dynasm!(a; .arch x64; =>attend; jmp =>exit);
+    let float = float::write(&mut a, base, execute, disarm, rearm);
 
     let code = a.finalize().expect("labels are all defined and near");
     arena.append(&code);
@@ -209,5 +226,6 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
         fill_store: base + fills[1],
         execute: base + execute,
         system: base + system,
+        float,
     }
 }

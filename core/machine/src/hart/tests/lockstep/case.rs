@@ -23,6 +23,7 @@ pub enum Kind {
     ReservedLoop,
     Atomics,
     FloatState,
+    FloatRun,
     Counter,
     Branch,
     Jump,
@@ -63,7 +64,7 @@ pub struct Case {
     pub routines: [Vec<Step>; 2],
 }
 
-const KINDS: [(Kind, u32); 23] = [
+const KINDS: [(Kind, u32); 24] = [
     (Kind::Any, 30),
     (Kind::Compressed, 12),
     (Kind::Constant, 3),
@@ -71,7 +72,8 @@ const KINDS: [(Kind, u32); 23] = [
     (Kind::MemoryRun, 8),
     (Kind::ReservedLoop, 2),
     (Kind::Atomics, 2),
-    (Kind::FloatState, 5),
+    (Kind::FloatState, 4),
+    (Kind::FloatRun, 6),
     (Kind::Counter, 1),
     (Kind::Branch, 8),
     (Kind::Jump, 2),
@@ -84,7 +86,7 @@ const KINDS: [(Kind, u32); 23] = [
     (Kind::Trap, 2),
     (Kind::Return, 1),
     (Kind::Status, 2),
-    (Kind::Interrupt, 2),
+    (Kind::Interrupt, 4),
     (Kind::Entry, 2),
     (Kind::Space, 1),
 ];

@@ -183,7 +183,10 @@ pub fn mode_return(random: &mut Random, code: &mut Code, paging: Paging, to: Lab
 /// Bits of the status registers.
 pub fn status_bits(random: &mut Random, code: &mut Code) {
     use status::{FS, MIE, MPIE, MPP, MPRV, MXR, SIE, SPIE, SPP, SUM, TSR, TW};
-    let bits = random.pick(&[SIE, MIE, SPIE, MPIE, SPP, MPP, FS, FS, MPRV, SUM, SUM, MXR, TW, TSR, SIE | MIE]);
+    // The states "initial" and "clean".
+    let (initial, clean) = (1 << 13, 2 << 13);
+    let bits =
+        random.pick(&[SIE, MIE, SPIE, MPIE, SPP, MPP, FS, FS, initial, clean, MPRV, SUM, SUM, MXR, TW, TSR, SIE | MIE]);
     code.li(6, bits);
     // The unit is mostly on.
     let set = if bits == FS { !random.one_in(4) } else { random.one_in(2) };

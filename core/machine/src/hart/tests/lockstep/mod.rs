@@ -4,6 +4,7 @@
 
 mod assemble;
 mod case;
+mod float;
 mod flow;
 mod handlers;
 mod map;

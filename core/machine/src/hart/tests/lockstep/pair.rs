@@ -44,11 +44,11 @@ impl Pair {
         if translate {
             // The code of one hart among others locks what it changes.
             let (ram, harts) = (&fast.hart.platform.ram, random.pick(&[1, 2]));
-            // Or so small that code is evicted all the time; what all code shares takes less than a kilobyte of it.
+            // Or so small that code is evicted all the time; what all code shares takes less than two kilobytes of it.
             let chunk = 1 << (12 + random.below(3));
             let small = random.one_in(3);
             code.translator = if small {
-                Translator::sized(ram, harts, 8 * chunk, chunk - 1024)
+                Translator::sized(ram, harts, 8 * chunk, chunk - 2048)
             } else {
                 Translator::new(ram, harts)
             };

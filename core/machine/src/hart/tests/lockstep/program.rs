@@ -2,6 +2,7 @@
 
 use super::assemble::{csr, i, r, s, Code, Label};
 use super::case::{Case, Kind, Step};
+use super::float;
 use super::flow;
 use super::map::{Paging, CODE};
 use super::random::Random;
@@ -153,7 +154,8 @@ impl Builder<'_> {
             Kind::MemoryRun => steps::memory_run(random, code),
             Kind::ReservedLoop => steps::reserved_loop(random, code),
             Kind::Atomics => steps::atomics(random, code),
-            Kind::FloatState => steps::float_state(random, code),
+            Kind::FloatState => float::state(random, code),
+            Kind::FloatRun => float::run(random, code),
             Kind::Counter => steps::counter(random, code),
             Kind::Branch => flow::branch(random, code, to),
             Kind::Jump => flow::jump(random, code, to),

@@ -7,7 +7,7 @@ use super::map::{CODE, DATA, FORBIDDEN, LAST, METER, RAM_SIZE, READ_ONLY, ZOO, Z
 use super::random::Random;
 use crate::hart::csr::number as n;
 use crate::isa::format::Format;
-use crate::isa::privileged::{CSRRC, CSRRCI, CSRRS, CSRRSI, CSRRW, CSRRWI, WFI};
+use crate::isa::privileged::{CSRRS, WFI};
 use crate::isa::rv64a::{LR_D, LR_W, SC_D, SC_W};
 use crate::isa::rv64d::{FLD, FSD};
 use crate::isa::rv64f::{FLW, FSW};
@@ -65,7 +65,7 @@ const CSRS: [u16; 34] = [
     0xf15,
 ];
 
-fn register(random: &mut Random) -> u8 {
+pub fn register(random: &mut Random) -> u8 {
     random.below(32) as u8
 }
 
@@ -211,18 +211,6 @@ pub fn atomics(random: &mut Random, code: &mut Code) {
         let id = random.pick(&rows);
         let word = instruction(random, id) & !(31 << 15);
         code.word(word | 5 << 15);
-    }
-}
-
-/// Rounding mode and flags.
-pub fn float_state(random: &mut Random, code: &mut Code) {
-    let number = random.pick(&[n::FFLAGS, n::FRM, n::FRM, n::FCSR]);
-    let rd = destination(random);
-    if random.one_in(2) {
-        let immediate = if number == n::FRM { random.pick(&[0, 1, 2, 3, 4, 4, 5, 7]) } else { register(random) };
-        code.word(csr(random.pick(&[CSRRWI, CSRRSI, CSRRCI]), rd, number, immediate));
-    } else {
-        code.word(csr(random.pick(&[CSRRW, CSRRS, CSRRC, CSRRS]), rd, number, random.pick(&[0, rd])));
     }
 }
 
