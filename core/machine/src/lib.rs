@@ -25,3 +25,4 @@ pub mod sampler;
 pub mod sbi;
 pub mod virtio;
 pub mod vpagetable;
+pub mod writes;

@@ -4,12 +4,15 @@
 //! Harts go through [`GuestRam::host`] with accesses that the MMU has checked; everything else uses the checked
 //! copies here or the rust-vmm view ([`GuestRam::guest_memory`]).
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{fence, AtomicU64, Ordering::SeqCst};
 
 use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
+
+use crate::writes::Writes;
 
 /// One contiguous bank of RAM.
 pub struct GuestRam {
@@ -19,6 +22,7 @@ pub struct GuestRam {
     size: u64,
     /// The memfd, which `memory` keeps open. Byte 0 is the one at `base`.
     file: RawFd,
+    writes: Writes,
 }
 
 // SAFETY: the pointer is to a mapping that lives as long as `memory`; all accesses through it are raw or atomic.
@@ -52,7 +56,7 @@ impl GuestRam {
             GuestMemoryMmap::from_ranges_with_files([(GuestAddress(base), length, Some(FileOffset::new(file, 0)))])
                 .map_err(io::Error::other)?;
         let host = memory.get_host_address(GuestAddress(base)).map_err(io::Error::other)?;
-        Ok(Self { memory, host, base, size, file: number })
+        Ok(Self { memory, host, base, size, file: number, writes: Writes::new(length >> 12) })
     }
 
     /// First guest-physical address.
@@ -104,6 +108,29 @@ impl GuestRam {
         unsafe { &*self.host.add(number << 12).cast() }
     }
 
+    /// Which pages may have been written. Whoever writes through [`GuestRam::host`] or [`GuestRam::guest_memory`] tells it.
+    #[must_use]
+    #[inline]
+    pub fn writes(&self) -> &Writes {
+        &self.writes
+    }
+
+    /// Number of the page that the byte at host address `host` lies in.
+    #[must_use]
+    #[inline]
+    pub fn number(&self, host: *const u8) -> usize {
+        host.addr().wrapping_sub(self.host.addr()) >> 12
+    }
+
+    /// Note that the `len` bytes of RAM at host address `host` have just been written by somebody who is no hart.
+    pub fn written(&self, host: *const u8, len: usize) {
+        if len > 0 {
+            // The bytes must be out before the epoch is read.
+            fence(SeqCst);
+            (self.number(host)..=self.number(host.wrapping_add(len - 1))).for_each(|page| self.writes.note(page));
+        }
+    }
+
     /// The view that rust-vmm's queues take.
     #[must_use]
     pub fn guest_memory(&self) -> &GuestMemoryMmap<()> {
@@ -116,7 +143,9 @@ impl GuestRam {
     /// `InvalidInput` when they do not fit into RAM.
     pub fn write(&self, gpa: u64, bytes: &[u8]) -> io::Result<()> {
         self.check(gpa, bytes.len())?;
-        self.memory.write_slice(bytes, GuestAddress(gpa)).map_err(io::Error::other)
+        self.memory.write_slice(bytes, GuestAddress(gpa)).map_err(io::Error::other)?;
+        self.written(self.host.wrapping_add((gpa - self.base) as usize), bytes.len());
+        Ok(())
     }
 
     /// Fill `bytes` from guest-physical `gpa`.
@@ -136,6 +165,12 @@ impl GuestRam {
             io::ErrorKind::InvalidInput,
             format!("{len} bytes at {gpa:#x} do not lie in RAM ({:#x}, {} bytes)", self.base, self.size),
         ))
+    }
+}
+
+impl fmt::Debug for GuestRam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuestRam").field("base", &self.base).field("size", &self.size).finish_non_exhaustive()
     }
 }
 

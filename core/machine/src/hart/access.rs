@@ -216,7 +216,7 @@ impl Hart {
     #[inline]
     pub(super) fn fetch_page(&mut self, pc: u64) -> Result<usize, Exception> {
         let host = self.host(pc, Access::Fetch)?;
-        Ok((host as usize - self.platform.ram.host() as usize) >> 12)
+        Ok(self.platform.ram.number(host))
     }
 
     /// The 16 bits at `pc`, for an instruction's second half.

@@ -19,6 +19,7 @@ impl Hart {
         if self.platform.power.is_off() {
             return false;
         }
+        self.settle_stores();
         self.update_timers();
         self.accept_interrupt();
         true

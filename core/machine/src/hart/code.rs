@@ -1,7 +1,8 @@
 //! The cache of decoded code: one array of operations per physical page, filled slot by slot as code is reached.
 //!
-//! A page is decoded from a copy, taken when it was entered first. After a fence.i (the generation went up) the copy is
-//! compared with memory at the next entry and what differs is forgotten. So fence.i itself costs nothing.
+//! A page is decoded from a copy, taken when it was entered first. After a fence.i (the generation went up) the copy of a
+//! page that may have been written ([`crate::writes`]) is compared with memory at the next entry and what differs is
+//! forgotten. So fence.i itself costs nothing.
 
 use crate::isa::decode::length;
 use crate::isa::privileged::pseudo;
@@ -11,7 +12,7 @@ use crate::memory::GuestRam;
 
 use super::translated::Decoded;
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Halfwords in a page: each may begin an instruction.
 pub(super) const SLOTS: usize = 2048;
@@ -33,6 +34,8 @@ pub(super) struct Page {
     /// Number of the page within RAM.
     number: usize,
     generation: u64,
+    /// The epoch that was settled when `copy` was last made or compared ([`crate::writes`]).
+    since: u32,
     /// By halfword: jumps that may still lead there before it is hot.
     pub heat: [u8; SLOTS],
     /// Entered since the last search for a page to replace.
@@ -46,6 +49,7 @@ impl Page {
             copy: [0; CHUNKS],
             number: 0,
             generation: 0,
+            since: 0,
             heat: [0; SLOTS],
             used: false,
         });
@@ -66,7 +70,8 @@ impl Page {
 
     /// The page as far as it is decoded, for the translator.
     pub fn decoded(&self) -> Decoded<'_> {
-        Decoded { number: self.number, generation: self.generation, copy: &self.copy, ops: &self.ops }
+        let (number, generation, since) = (self.number, self.generation, self.since);
+        Decoded { number, generation, since, copy: &self.copy, ops: &self.ops }
     }
 
     /// Decode `slot`.
@@ -75,9 +80,11 @@ impl Page {
         self.ops[slot] = if crossing { CROSSING } else { decode(self.word(slot)) };
     }
 
-    /// Make this the decoded form of page `number`, whose bytes are at `host`.
-    fn load(&mut self, host: &[AtomicU64; CHUNKS], number: usize, threshold: u8) {
-        for (copy, chunk) in self.copy.iter_mut().zip(host) {
+    /// Make this the decoded form of page `number` of `ram`.
+    fn load(&mut self, ram: &GuestRam, number: usize, threshold: u8) {
+        ram.writes().note_code(number);
+        self.since = ram.writes().settled();
+        for (copy, chunk) in self.copy.iter_mut().zip(ram.page(number)) {
             *copy = u64::from_le(chunk.load(Relaxed));
         }
         self.ops[..SLOTS].fill(UNDECODED);
@@ -86,8 +93,13 @@ impl Page {
     }
 
     /// Forget what is no longer so.
-    fn verify(&mut self, host: &[AtomicU64; CHUNKS]) {
-        for (i, chunk) in host.iter().enumerate() {
+    fn verify(&mut self, ram: &GuestRam) {
+        if !ram.writes().changed(self.number, self.since) {
+            return;
+        }
+        ram.writes().doubt();
+        self.since = ram.writes().settled();
+        for (i, chunk) in ram.page(self.number).iter().enumerate() {
             let now = u64::from_le(chunk.load(Relaxed));
             if now != self.copy[i] {
                 self.copy[i] = now;
@@ -128,7 +140,7 @@ impl CodeCache {
         let page = &mut *self.pages[place];
         page.used = true;
         if page.generation != generation {
-            page.verify(ram.page(number));
+            page.verify(ram);
             page.generation = generation;
         }
         page
@@ -144,7 +156,7 @@ impl CodeCache {
             self.places[self.pages[victim].number] = 0;
             victim
         };
-        self.pages[place].load(ram.page(number), number, self.threshold);
+        self.pages[place].load(ram, number, self.threshold);
         self.pages[place].generation = generation;
         self.places[number] = place as u16 + 1;
         place

@@ -13,9 +13,39 @@ impl Hart {
     /// `fence.i`: decoded pages are compared with memory before they are used again.
     pub(crate) fn synchronize_code(&mut self) {
         self.wires.counters.code_fences.add(1);
-        self.code_generation += 1;
-        self.tlb.clear_jumps();
-        self.refetch = true;
+        let writes = self.platform.ram.writes();
+        if writes.code_changed(self.code_since) {
+            writes.doubt();
+            self.code_since = writes.settled();
+            self.code_generation += 1;
+            self.tlb.clear_jumps();
+            self.refetch = true;
+        }
+    }
+
+    /// Forget the entries for stores if an epoch of [`crate::writes`] has ended.
+    #[inline]
+    pub(super) fn settle_stores(&mut self) {
+        let epoch = self.platform.ram.writes().epoch();
+        if epoch != self.stores_since {
+            self.forget_stores(epoch);
+            self.platform.ram.writes().settle(self.id, epoch);
+        }
+    }
+
+    /// The hart rested and goes on.
+    pub(super) fn resume_stores(&mut self) {
+        let epoch = self.platform.ram.writes().resume(self.id);
+        if epoch != self.stores_since {
+            self.forget_stores(epoch);
+        }
+    }
+
+    #[cold]
+    fn forget_stores(&mut self, epoch: u32) {
+        self.stores_since = epoch;
+        let pieces = self.tlb.forget_stores();
+        self.platform.ram.writes().forgot(pieces);
     }
 
     /// `sfence.vma` and `sinval.vma` at `pc`.

@@ -96,8 +96,12 @@ pub struct Hart {
     data_view: View,
     /// Privilege of loads and stores, that is with MPRV.
     data_privilege: Privilege,
-    /// Raised by every fence.i: pages that were decoded under an older one are compared with memory before they are used.
+    /// Raised by a fence.i when code may have been written: pages that were decoded under an older one are compared with memory before they are used.
     code_generation: u64,
+    /// The epoch that was settled when it was last raised ([`crate::writes`]).
+    code_since: u32,
+    /// The TLB's entries for stores were made in this epoch or later.
+    stores_since: u32,
     /// Decoded code or translations may have changed: the next instruction must be looked up anew.
     refetch: bool,
     /// Interrupts may have become enabled: look before the next instruction.
@@ -136,6 +140,8 @@ impl Hart {
             data_view: View::BARE,
             data_privilege: Privilege::Machine,
             code_generation: 1,
+            code_since: 0,
+            stores_since: 0,
             refetch: false,
             recheck: true,
             restarted: false,
@@ -153,6 +159,7 @@ impl Hart {
         if hart.platform.windows {
             hart.tlb.allow_windows(WindowLimits::of_host(hart.platform.wires.len()));
         }
+        hart.resume_stores();
         hart.update_views();
         hart
     }

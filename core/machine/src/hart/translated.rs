@@ -14,6 +14,8 @@ pub struct Decoded<'a> {
     pub number: usize,
     /// The bytes are not older.
     pub generation: u64,
+    /// The epoch that was settled when they were read ([`crate::writes`]).
+    pub since: u32,
     /// The bytes.
     pub copy: &'a [u64; 512],
     /// By halfword, as far as decoded.

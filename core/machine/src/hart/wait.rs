@@ -45,6 +45,7 @@ impl Hart {
     /// Park the thread. Fences that other harts ask for meanwhile are done before this returns.
     pub(crate) fn park(&mut self, timeout: Option<std::time::Duration>) {
         if self.wires.mailbox.begin_rest() {
+            self.platform.ram.writes().rest(self.id);
             self.wires.park(timeout);
         }
         self.end_rest();
@@ -52,6 +53,7 @@ impl Hart {
 
     /// From now on other harts have to ask; do what they asked for before.
     pub(super) fn end_rest(&mut self) {
+        self.resume_stores();
         for what in self.wires.mailbox.end_rest() {
             self.apply(what);
         }

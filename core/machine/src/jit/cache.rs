@@ -50,6 +50,8 @@ struct Page {
     digest: u64,
     /// When that was last looked at.
     generation: u64,
+    /// The epoch that was settled then or before ([`crate::writes`]).
+    since: u32,
     /// Chunks of the arena that hold its code, one bit each.
     chunks: u8,
     /// By rising slot.
@@ -111,10 +113,14 @@ impl Translator {
         let place = self.places[number].checked_sub(1)? as usize;
         let page = &mut self.pages[place];
         if page.generation != generation {
-            if digest_of_ram(ram, number) != page.digest {
-                // Jump caches were emptied when the generation went up, and nothing of the page has been entered since.
-                self.forget(place);
-                return None;
+            if ram.writes().changed(number, page.since) {
+                ram.writes().doubt();
+                page.since = ram.writes().settled();
+                if digest_of_ram(ram, number) != page.digest {
+                    // Jump caches were emptied when the generation went up, and nothing of the page has been entered since.
+                    self.forget(place);
+                    return None;
+                }
             }
             page.generation = generation;
         }
@@ -170,6 +176,7 @@ impl Translator {
             number: decoded.number,
             digest,
             generation: decoded.generation,
+            since: decoded.since,
             chunks: 0,
             entries: Vec::new(),
             open: Vec::new(),

@@ -161,7 +161,9 @@ impl Block {
         match kind {
             IN => {
                 let at = self.offset(sector, target.len() as u64)?;
-                transfer(&self.file, target, at, libc::preadv)?;
+                let done = transfer(&self.file, target, at, libc::preadv);
+                target.written(target.len());
+                done?;
                 counters.reads.fetch_add(1, Relaxed);
                 counters.read_bytes.fetch_add(target.len() as u64, Relaxed);
                 Ok(())

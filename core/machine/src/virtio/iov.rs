@@ -3,8 +3,6 @@
 //! The guest may change the bytes at any time, so no Rust reference to them is ever made: they are copied, or handed to
 //! the kernel by address.
 
-use std::marker::PhantomData;
-
 use crate::memory::GuestRam;
 
 /// Pieces of `'ram`'s memory, in order.
@@ -12,7 +10,8 @@ use crate::memory::GuestRam;
 pub struct Pieces<'ram> {
     pieces: Vec<libc::iovec>,
     length: usize,
-    ram: PhantomData<&'ram GuestRam>,
+    /// `None`: there are no pieces.
+    ram: Option<&'ram GuestRam>,
 }
 
 impl<'ram> Pieces<'ram> {
@@ -20,6 +19,7 @@ impl<'ram> Pieces<'ram> {
     #[must_use]
     pub fn push(&mut self, ram: &'ram GuestRam, gpa: u64, length: u32) -> bool {
         let Some(host) = ram.host_at(gpa, length.into()) else { return false };
+        self.ram = Some(ram);
         if length > 0 {
             self.pieces.push(libc::iovec { iov_base: host.cast(), iov_len: length as usize });
             self.length += length as usize;
@@ -31,6 +31,7 @@ impl<'ram> Pieces<'ram> {
     pub fn append(&mut self, mut other: Self) {
         self.pieces.append(&mut other.pieces);
         self.length += other.length;
+        self.ram = self.ram.or(other.ram);
     }
 
     /// Total number of bytes.
@@ -45,7 +46,7 @@ impl<'ram> Pieces<'ram> {
         self.length == 0
     }
 
-    /// The pieces for a system call, which must not keep them.
+    /// The pieces for a system call, which must not keep them. When it has written to them say [`Pieces::written`].
     #[must_use]
     pub fn raw(&self) -> &[libc::iovec] {
         &self.pieces
@@ -78,7 +79,20 @@ impl<'ram> Pieces<'ram> {
             unsafe { std::ptr::copy_nonoverlapping(bytes[done..].as_ptr(), piece.iov_base.cast::<u8>(), count) };
             done += count;
         }
+        self.written(done);
         done
+    }
+
+    /// Note that the first `count` bytes have been written.
+    pub fn written(&self, count: usize) {
+        let mut left = count.min(self.length);
+        for piece in &self.pieces {
+            let count = piece.iov_len.min(left);
+            if let Some(ram) = self.ram {
+                ram.written(piece.iov_base.cast(), count);
+            }
+            left -= count;
+        }
     }
 
     /// Drop the first `count` bytes, or all when there are fewer.
@@ -128,7 +142,7 @@ impl<'ram> Pieces<'ram> {
         }
         let length = self.length - at;
         self.length = at;
-        Self { pieces: rest, length, ram: PhantomData }
+        Self { pieces: rest, length, ram: self.ram }
     }
 }
 
@@ -152,6 +166,18 @@ mod tests {
             gpa += u64::from(length) + 3;
         }
         pieces
+    }
+
+    #[test]
+    fn what_is_filled_is_noted_as_written() {
+        let ram = GuestRam::new(RAM_BASE, 4 << 12).unwrap();
+        let mut pieces = Pieces::default();
+        assert!(pieces.push(&ram, RAM_BASE + 0xffe, 4) && pieces.push(&ram, RAM_BASE + 0x3000, 8));
+        let since = ram.writes().settled();
+        assert_eq!(pieces.fill(&[1; 4]), 4);
+        assert_eq!([0, 1, 2, 3].map(|page| ram.writes().changed(page, since)), [true, true, false, false]);
+        pieces.written(5);
+        assert!(ram.writes().changed(3, since) && !ram.writes().changed(2, since));
     }
 
     fn contents(mut pieces: Pieces<'_>) -> Vec<u8> {

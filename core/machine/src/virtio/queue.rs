@@ -83,6 +83,11 @@ impl Virtqueue {
         if !queue.is_valid(ram.guest_memory()) {
             return Err(malformed("a part of the queue is not in RAM"));
         }
+        // The device's ring is written all the time, and not by way of `Pieces`.
+        if let Some(ring) = ram.host_at(placement.device, 1) {
+            let last = ring.wrapping_add(4 + 8 * usize::from(placement.size) + 1);
+            (ram.number(ring)..=ram.number(last)).for_each(|page| ram.writes().note_always(page));
+        }
         Ok(Self { queue, next_used: 0, signalled: 0 })
     }
 

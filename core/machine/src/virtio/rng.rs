@@ -37,6 +37,7 @@ impl Backend for Entropy {
                 let got = unsafe { libc::getrandom(piece.iov_base, count, 0) };
                 given += usize::try_from(got).unwrap_or(0);
             }
+            chain.writable.written(given);
             queue.push(ram, &[(chain.head, given)])?;
         }
         Ok(Wait::AGAIN)

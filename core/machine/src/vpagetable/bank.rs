@@ -347,6 +347,13 @@ impl Bank {
         memory.fetch.clear(&mut self.fetch);
     }
 
+    /// Forget what stores go by; returns how many pieces of the window that was.
+    pub fn forget_stores(&mut self) -> usize {
+        // SAFETY: as in `memory`; what else is borrowed lies elsewhere.
+        unsafe { self.memory.as_mut() }.store.clear(&mut self.store);
+        self.window.as_mut().map_or(0, Window::forget_stores)
+    }
+
     /// Forget the jump cache.
     pub fn clear_jumps(&mut self) {
         if let Some(parts) = self.jumps.take() {

@@ -218,6 +218,9 @@ impl Tlb {
             return Ok(Translation::Device(leaf.pa));
         };
         let host = host.expose_provenance() as u64;
+        if access == Access::Store {
+            ram.writes().note(ram.number(host as *const u8));
+        }
         let own = if leaf.global { number } else { self.banks.unshare(number, key) };
         let origin = Origin::new(leaf.size.trailing_zeros(), leaf.global);
         self.banks.bank(own).insert(va, access, host, origin);
@@ -268,6 +271,10 @@ impl Tlb {
             return false;
         }
         let Some((stretch, leaf)) = stretch(ram, view, va, access, guard) else { return false };
+        if stretch.write {
+            let first = (stretch.offset >> PAGE_SHIFT) as usize;
+            (first..first + (stretch.len >> PAGE_SHIFT) as usize).for_each(|page| ram.writes().note(page));
+        }
         // Flushes have to know of large pages.
         self.large.insert(view, va & !PAGE_MASK, &leaf);
         let key = Key::of(view, Access::Load);
@@ -313,6 +320,11 @@ impl Tlb {
     /// no later than the page that `pc` lies in. Does nothing when there is no entry for fetches of that page.
     pub fn jump_insert(&mut self, pc: u64, code: u64) {
         self.banks.fetch().insert_jump(pc, code);
+    }
+
+    /// Forget all that stores go by, as [`crate::writes`] wants it now and then; returns how many pieces of windows that was.
+    pub fn forget_stores(&mut self) -> usize {
+        self.banks.of_space(None).map(Bank::forget_stores).sum()
     }
 
     /// Forget where all translations of code lie.

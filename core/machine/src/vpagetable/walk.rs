@@ -111,6 +111,7 @@ fn walk_format(
             if !allowed(Access::Store) {
                 return Err(Fault::Access);
             }
+            ram.writes().note(ram.number(slot.host));
             // Somebody may have changed the entry since it was read: then it is judged anew.
             if slot.replace(pte, pte | entry.wanted) {
                 entry.dirty |= access == Access::Store;

@@ -91,6 +91,7 @@ pub(super) struct Stretch {
 struct Piece {
     /// Behind its last place.
     end: u64,
+    write: bool,
     origin: Origin,
 }
 
@@ -140,7 +141,7 @@ impl Window {
         }
         self.cut(place, end);
         if mapped != MAP_FAILED {
-            self.pieces.insert(place, Piece { end, origin: stretch.origin });
+            self.pieces.insert(place, Piece { end, write: stretch.write, origin: stretch.origin });
         }
         mapped != MAP_FAILED
     }
@@ -164,6 +165,17 @@ impl Window {
             self.unmap(place, piece.end);
             self.pieces.remove(&place);
         }
+    }
+
+    /// Drop the pieces that may be stored to; returns how many.
+    pub fn forget_stores(&mut self) -> usize {
+        let stored: Vec<_> =
+            self.pieces.iter().filter(|(_, piece)| piece.write).map(|(at, piece)| (*at, *piece)).collect();
+        for (place, piece) in &stored {
+            self.unmap(*place, piece.end);
+            self.pieces.remove(place);
+        }
+        stored.len()
     }
 
     /// Drop all pieces.

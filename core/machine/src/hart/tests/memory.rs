@@ -152,6 +152,39 @@ fn changed_code_is_seen_after_fence_i() {
     assert_eq!(finish(hart).reg(A0), 101);
 }
 
+/// Patches a routine in another page before each of 60 calls, with `fences` times fence.i in between.
+fn patch_and_call(fences: usize) -> u64 {
+    const ROUTINE: u64 = CODE + 0x1000;
+    let (one, seven) = (addi(A0, A0, 1), addi(A0, A0, 7));
+    let mut words = vec![sw(A2, A1, 0)];
+    words.extend(vec![FENCE_I; fences]);
+    // jalr t0, (a1); xor a2, a2, a6
+    words.extend([i_type(0x67, 0, T0, A1, 0), A6 << 20 | A2 << 15 | 4 << 12 | A2 << 7 | 0x33, addi(A3, A3, -1)]);
+    // bne a3, zero, the first word
+    let back = (-4 * words.len() as i32) as u32;
+    words.push(
+        back >> 12 << 31
+            | (back >> 5 & 63) << 25
+            | A3 << 15
+            | 1 << 12
+            | (back >> 1 & 15) << 8
+            | (back >> 4 & 128)
+            | 0x63,
+    );
+    let hart = ready(&words, Privilege::Machine).with(A1, ROUTINE).with(A3, 60);
+    let hart = hart.with(A2, one.into()).with(A6, (one ^ seven).into());
+    write(&hart.platform, ROUTINE, &[NOP, i_type(0x67, 0, ZERO, T0, 0)]);
+    finish(hart).reg(A0)
+}
+
+#[test]
+fn changed_code_is_seen_however_many_fences_went_before() {
+    // Many fences end the epoch in which the routine's page was noted: see `writes`.
+    for fences in [1, 3, 40, 400] {
+        assert_eq!(patch_and_call(fences), 30 * 8, "{fences}");
+    }
+}
+
 #[test]
 fn cbo_zero_clears_one_block() {
     let hart = ready(&[0x0045_200f | (A1 - 10) << 15], Privilege::Machine).with(A1, DATA + 70);
