@@ -23,11 +23,14 @@ from bench.options import Options
 from bench.process import cpu_seconds, memory_beside, terminate
 from vether.control.client import Client
 from vkd.images import Identity, Image, Interface, ensure, make_ssh_key
+from vkd.vkernel.spec import CONSOLE_LOG
 
 MEMORY = 128 << 20
 MAC = "02:76:6b:64:00:01"
 ADDRESS, GATEWAY, SUBNET = "10.0.2.15", "10.0.2.2", "10.0.2.0/24"
 BOOT_LIMIT = 120.0  # seconds
+PAUSE = 0.01  # seconds between two looks
+LISTENS = b"vkd: stage ssh"
 IDLE_SETTLE, IDLE_SPAN = 5.0, 20.0  # seconds
 
 
@@ -50,7 +53,7 @@ def measure(options: Options) -> Sequence[Figure]:
         initrd = _initrd(image, folder)
         machines: dict[str, Callable[[], AbstractContextManager[Guest]]] = {
             "ours": lambda: _ours(image, initrd, folder, translate=options.translate),
-            "qemu": lambda: _qemu(image, initrd),
+            "qemu": lambda: _qemu(image, initrd, folder),
         }
         for left in reversed(range(options.rounds)):
             for peer in filter(options.peers.__contains__, machines):
@@ -121,38 +124,47 @@ def _ours(image: Image, initrd: Path, folder: Path, *, translate: bool) -> Itera
         began = time.monotonic()
         process = subprocess.Popen([sys.executable, "-m", "vkd.vkernel", home])
         stack.callback(terminate, process)
-        yield Guest(process, "vkd-guest-ram", _banner(port, process, began))
+        yield Guest(process, "vkd-guest-ram", _boot(process, began, home / CONSOLE_LOG, port))
 
 
 @contextmanager
-def _qemu(image: Image, initrd: Path) -> Iterator[Guest]:
-    port = _free_port()
+def _qemu(image: Image, initrd: Path, folder: Path) -> Iterator[Guest]:
+    port, console = _free_port(), folder / "qemu.log"
+    console.unlink(missing_ok=True)
     memory = f"{MEMORY >> 20}M"
     command = ["qemu-system-riscv64", "-machine", "virt,memory-backend=ram", "-m", memory, "-nographic"]
     command += ["-object", f"memory-backend-memfd,id=ram,size={memory},share=on"]
-    command += ["-monitor", "none", "-serial", "null", "-kernel", str(image.kernel), "-initrd", str(initrd)]
+    command += ["-monitor", "none", "-serial", f"file:{console}", "-kernel", str(image.kernel), "-initrd", str(initrd)]
     command += ["-append", image.cmdline, "-device", f"virtio-net-device,netdev=net,mac={MAC}"]
     command += ["-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-{ADDRESS}:22"]
     began = time.monotonic()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        yield Guest(process, "memory-backend-memfd", _banner(port, process, began))
+        yield Guest(process, "memory-backend-memfd", _boot(process, began, console, port))
     finally:
         terminate(process)
 
 
-def _banner(port: int, process: subprocess.Popen[bytes], began: float) -> float:
-    """Wait for an ssh server's banner at the loopback's `port`; return the seconds since `began`."""
+def _boot(process: subprocess.Popen[bytes], began: float, console: Path, port: int) -> float:
+    """Wait for an ssh server's banner at the loopback's `port`; return the seconds since `began`.
 
-    def greeted() -> bool:
+    The `console` says first that the server listens. A connection that is tried sooner waits for a lost SYN to be sent
+    again, and would measure that.
+    """
+
+    def listens() -> bool:
         if process.poll() is not None:
             raise RuntimeError(f"the guest's process ended with status {process.returncode}")
+        return console.exists() and LISTENS in console.read_bytes()
+
+    def greeted() -> bool:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
                 return connection.recv(4) == b"SSH-"
         except OSError:
             return False
 
+    _until(listens, BOOT_LIMIT, "a server for ssh")
     _until(greeted, BOOT_LIMIT, "an ssh banner")
     return time.monotonic() - began
 
@@ -170,7 +182,7 @@ def _until(condition: Callable[[], bool], limit: float, what: str) -> None:
     while not condition():
         if time.monotonic() > end:
             raise RuntimeError(f"{what} did not come within {limit:.0f} s")
-        time.sleep(0.05)
+        time.sleep(PAUSE)
 
 
 def _free_port() -> int:
