@@ -15,7 +15,7 @@ help:
 	@echo "make test    build everything and run the tests"
 	@echo "make lint    formatters, linters, type checks"
 	@echo "make bench   measure side by side with QEMU, native code and User Mode Linux"
-	@echo "make fuzz    compare random programs with QEMU (SECONDS=600)"
+	@echo "make fuzz    compare random programs, translated and interpreted, with QEMU (SECONDS=600)"
 	@echo "make docs    regenerate the reference pages"
 
 build: $(VENV)/.built

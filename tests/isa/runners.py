@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 import subprocess
-import time
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+from tests.isa.ours import LATE, MEMORY
 
 QEMU = "qemu-system-riscv64"
+ROOT = Path(__file__).parents[2]
 
 CPU = ",".join(
     [
@@ -23,8 +27,6 @@ CPU = ",".join(
     ]
 )
 """QEMU's model with exactly our extensions: what we lack must be illegal there as well."""
-
-MEMORY = 128 << 20
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,14 @@ class Qemu:
 
 
 class Machine:
-    """Our machine, through the native module."""
+    """Our machine, in a process of its own (`ours`)."""
 
-    name = "machine"
     defines: tuple[str, ...] = ("STRICT",)
+
+    def __init__(self, name: str, *, translate: bool, environment: dict[str, str] | None = None) -> None:
+        self.name = name
+        self._words = [] if translate else ["interpret"]
+        self._environment = environment or {}
 
     def missing(self) -> str | None:
         """Say why our machine cannot run here, or give `None`."""
@@ -89,25 +95,23 @@ class Machine:
         return None if hasattr(native, "Machine") else "the native module has no Machine"
 
     def run(self, elf: Path, harts: int, seconds: float) -> Outcome:
-        """Run `elf` with no firmware; anything but power-off is a failure."""
-        native: Any = importlib.import_module("vkd._native")
-        machine = native.Machine(memory=MEMORY, harts=harts, kernel=str(elf), firmware="none")
-        machine.start()
-        deadline = time.monotonic() + seconds
-        output = bytearray()
-        ended = None
-        while ended is None and time.monotonic() < deadline:
-            output += machine.console_read(0.02)
-            ended = machine.wait(0)
-        while more := machine.console_read(0):
-            output += more
-        if ended is None:
-            machine.stop()
-            return Outcome(None, bytes(output))
-        kind, code, text = ended
-        if kind == "poweroff":
-            return Outcome(0, bytes(output))
-        return Outcome(code if kind == "failure" and code else -1, bytes(output) + f"\n{kind}: {text}".encode())
+        """Run `elf` with no firmware; anything but power-off is a failure. A negative code is a signal's."""
+        command = [sys.executable, "-m", "tests.isa.ours", str(elf), str(harts), str(seconds), *self._words]
+        environment = {**os.environ, **self._environment}
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, timeout=seconds + 20, check=False
+            )
+        except subprocess.TimeoutExpired as late:
+            return Outcome(None, late.stdout or b"")
+        code = None if done.returncode == LATE else done.returncode
+        return Outcome(code, done.stdout if code == 0 else done.stdout + done.stderr)
 
 
-RUNNERS: tuple[Runner, ...] = (Qemu(), Machine())
+QEMU_VIRT = Qemu()
+TRANSLATOR = Machine("translator", translate=True, environment={"VKD_TRANSLATE_AFTER": "0"})
+CROWDED = Machine("crowded", translate=True, environment={"VKD_TRANSLATE_AFTER": "1", "VKD_CODE_BYTES": "65536"})
+"""Translates with so little room that code is evicted all the time."""
+INTERPRETER = Machine("interpreter", translate=False)
+OURS: tuple[Machine, ...] = (TRANSLATOR, CROWDED, INTERPRETER)
+RUNNERS: tuple[Runner, ...] = (QEMU_VIRT, *OURS)

@@ -1,4 +1,4 @@
-"""`python -m tests.isa.fuzz --seed N --seconds S`: fuzz our machine against QEMU."""
+"""`python -m tests.isa.fuzz --seed N --seconds S`: fuzz our translator and our interpreter against QEMU."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 from tests.isa import toolchain
 from tests.isa.fuzz import campaign
-from tests.isa.runners import Machine, Qemu
+from tests.isa.runners import INTERPRETER, QEMU_VIRT, TRANSLATOR
 
 
 def main() -> int:
@@ -17,14 +17,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="seed of the first batch (default: random)")
     parser.add_argument("--seconds", type=float, default=60, help="how long to go on (default: 60)")
     options = parser.parse_args()
-    ours, reference = Machine(), Qemu()
-    for reason in (toolchain.missing(), ours.missing(), reference.missing()):
+    for reason in (toolchain.missing(), TRANSLATOR.missing(), QEMU_VIRT.missing()):
         if reason is not None:
             print(reason, file=sys.stderr)
             return 5
     seed = secrets.randbits(32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
-    done, mismatch = campaign.run(seed, options.seconds, ours, reference)
+    done, mismatch = campaign.run(seed, options.seconds, (TRANSLATOR, INTERPRETER), QEMU_VIRT)
     print(f"{done} cases agreed")
     if mismatch is None:
         return 0

@@ -1,10 +1,11 @@
-"""Running batches on both machines and comparing."""
+"""Running batches on all machines and comparing."""
 
 from __future__ import annotations
 
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -22,7 +23,7 @@ SHOWN = 16
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A case in which the two differ, made small."""
+    """A case in which one differs from the reference, made small."""
 
     seed: int
     case: Case
@@ -39,27 +40,34 @@ class Mismatch:
             f"fcsr {case.fcsr:#x}, envcfg {case.envcfg:#x}, counteren {case.counteren:#x}, "
             f"rounds {case.rounds}, tick {case.tick}\n"
             f"  {registers}\n  {floats}\n"
-            f"{used}\n  differences (ours, want QEMU's):\n"
+            f"{used}\n  differences (whose: ours, want QEMU's):\n"
             + "\n".join(f"    {line}" for line in self.differences[:SHOWN])
         )
 
 
 class Bench:
-    """Two machines side by side: ours and the reference."""
+    """Machines of ours beside the reference."""
 
-    def __init__(self, ours: Runner, reference: Runner, folder: Path) -> None:
-        self._ours = ours
+    def __init__(self, subjects: Sequence[Runner], reference: Runner, folder: Path) -> None:
+        self._subjects = subjects
         self._reference = reference
         self._folder = folder
 
     def compare(self, cases: Sequence[Case]) -> list[list[str]]:
-        """Run a batch on both; give each case's differences."""
+        """Run a batch on all at the same time; give each case's differences."""
         source, elf = self._folder / "batch.S", self._folder / "batch.elf"
         source.write_text(render.program(cases))
         toolchain.assemble(source, elf)
-        want = self._states(self._reference, elf)
-        got = self._states(self._ours, elf)
-        return [self._differences(number, got, want) for number in range(len(cases))]
+        with ThreadPoolExecutor() as pool:
+            want, *got = pool.map(lambda runner: self._states(runner, elf), (self._reference, *self._subjects))
+        return [
+            [
+                f"{runner.name}: {line}"
+                for runner, states in zip(self._subjects, got, strict=True)
+                for line in self._differences(number, states, want)
+            ]
+            for number in range(len(cases))
+        ]
 
     @staticmethod
     def _states(runner: Runner, elf: Path) -> list[state.State]:
@@ -74,7 +82,7 @@ class Bench:
         return got[number].differences(want[number])
 
 
-def run(seed: int, seconds: float, ours: Runner, reference: Runner) -> tuple[int, Mismatch | None]:
+def run(seed: int, seconds: float, subjects: Sequence[Runner], reference: Runner) -> tuple[int, Mismatch | None]:
     """Fuzz for about `seconds`, batch after batch from `seed` on; give the number of cases and the first mismatch.
 
     A batch depends on its own seed alone (`seed`, `seed + 1`, ...), which is the one in the report.
@@ -82,7 +90,7 @@ def run(seed: int, seconds: float, ours: Runner, reference: Runner) -> tuple[int
     deadline = time.monotonic() + seconds
     done = 0
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(ours, reference, Path(folder))
+        bench = Bench(subjects, reference, Path(folder))
         while done == 0 or time.monotonic() < deadline:
             rng = Random(seed)
             cases = [generate.case(rng) for _ in range(BATCH)]

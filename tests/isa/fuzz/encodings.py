@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.isa.fuzz.case import RESERVED
+from tests.isa.fuzz.case import BASES, RESERVED
 
 ARITHMETIC = (0x33, 0x3B, 0x13, 0x1B, 0x53, 0x53, 0x43, 0x47, 0x4B, 0x4F)
 NOWHERE = (0x0B, 0x2B, 0x5B, 0x7B, 0x57, 0x77, 0x6B, 0x1F, 0x3F, 0x7F)
@@ -31,15 +31,15 @@ def word(rng: Random) -> int:
     match rng.randrange(8):
         case 0:  # loads of any width; the base is sp or s0
             opcode, offset = rng.choice([0x03, 0x07]), rng.randrange(-512, 480)
-            fields = _field(offset, 20, 12) | _field(rng.choice(RESERVED), 15, 5)
+            fields = _field(offset, 20, 12) | _field(rng.choice(BASES), 15, 5)
             return fields | _field(rest, 12, 3) | rd << 7 | opcode
         case 1:  # stores
             opcode, offset = rng.choice([0x23, 0x27]), rng.randrange(-512, 480)
-            fields = _field(offset >> 5, 25, 7) | _field(rest, 20, 5) | _field(rng.choice(RESERVED), 15, 5)
+            fields = _field(offset >> 5, 25, 7) | _field(rest, 20, 5) | _field(rng.choice(BASES), 15, 5)
             return fields | _field(rest >> 5, 12, 3) | _field(offset, 7, 5) | opcode
         case 2:  # atomics other than the reservations
             function = rng.choice([n for n in range(32) if n not in (2, 3)])
-            fields = function << 27 | _field(rest, 25, 2) | _field(rest >> 2, 20, 5) | rng.choice(RESERVED) << 15
+            fields = function << 27 | _field(rest, 25, 2) | _field(rest >> 2, 20, 5) | rng.choice(BASES) << 15
             return fields | rng.choice([2, 3, 2, 3, rng.randrange(8)]) << 12 | rd << 7 | 0x2F
         case 3:  # fences, but no cache-block operation
             return _field(rest, 15, 17) | rng.choice([0, 1, 3, 4, 5, 6, 7]) << 12 | rd << 7 | 0x0F

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from tests.isa.fuzz import operands, steps
-from tests.isa.fuzz.case import GLOBAL_PAGES, ZOO_PAGES, Case, Mode, Paging, Step
+from tests.isa.fuzz import flow, operands, steps
+from tests.isa.fuzz.case import GLOBAL_PAGES, LINKS, ZOO_PAGES, Case, Mode, Paging, Step
+
+Maker = Callable[[Random], Step]
 
 ATOMIC = (steps.atomic_op, 5)
-KINDS: list[tuple[Callable[[Random], Step], int]] = [
+KINDS: list[tuple[Maker, int]] = [
     (steps.integer_op, 24),
     (steps.memory_op, 14),
     ATOMIC,
-    (steps.jump, 6),
+    (flow.jump, 8),
     (steps.floating_op, 28),
     (steps.csr_op, 6),
     (steps.trap_op, 4),
     (steps.encoding, 12),
-    (steps.patch, 2),
+    (flow.patch, 2),
+    (flow.overlap, 2),
 ]
-PAGED = [(steps.zoo_op, 12), (steps.call_op, 3)]
+WHOLE: list[tuple[Maker, int]] = [(flow.loop, 5), (flow.crossing, 1)]
+"""For the program itself only: loops in routines would use the registers that count the caller's."""
+PAGED: list[tuple[Maker, int]] = [(steps.zoo_op, 12), (steps.zoo_run, 5), (flow.call_page, 4)]
+ROUTINES = len(LINKS)
 
 
 def case(rng: Random, length: int = 60) -> Case:
@@ -34,10 +40,10 @@ def case(rng: Random, length: int = 60) -> Case:
     tick = rng.choice([0, 50, 200, 1000]) if mode is not Mode.M else 0
     if tick:
         kinds.remove(ATOMIC)
-    makers = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds], k=length)
     status = rng.choice([3, 3, 3, 1, 1, 0]) << 13 | rng.getrandbits(2) << 18
     return Case(
-        steps=tuple(maker(rng) for maker in makers),
+        steps=_steps(rng, [*kinds, *WHOLE], length, 0),
+        routines=tuple(_steps(rng, kinds, rng.randrange(8), number + 1) for number in range(ROUTINES)),
         x=tuple(operands.integer(rng) for _ in range(32)),
         f=tuple(operands.floating(rng) for _ in range(32)),
         fcsr=rng.choice([0, 0, 1, 2, 3, 4, 4, 5, 7]) << 5 | rng.choice([0, rng.getrandbits(5)]),
@@ -51,6 +57,18 @@ def case(rng: Random, length: int = 60) -> Case:
         tick=tick,
         compressed=rng.randrange(3) > 0,
     )
+
+
+def _steps(rng: Random, kinds: list[tuple[Maker, int]], length: int, callable_from: int) -> tuple[Step, ...]:
+    routines = range(callable_from, ROUTINES)
+    if routines:
+        calls: tuple[Maker, Maker] = (
+            lambda rng: flow.call_routine(rng, routines),
+            lambda rng: flow.patch_routine(rng, routines),
+        )
+        kinds = [*kinds, (calls[0], 4), (calls[1], 2)]
+    makers = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds], k=length)
+    return tuple(maker(rng) for maker in makers)
 
 
 def _entry(rng: Random, may_be_global: bool) -> int:

@@ -38,6 +38,9 @@ def minimize(case: Case, compare: Compare) -> Case:
             chunk //= 2
         else:
             small = smaller
+    for number in range(len(small.routines)):
+        emptied = tuple(() if n == number else steps for n, steps in enumerate(small.routines))
+        small = _first_failing([replace(small, routines=emptied)], compare) or small
     small = _clear(small, small.x, lambda case, values: replace(case, x=values), compare)
     return _clear(small, small.f, lambda case, values: replace(case, f=values), compare)
 

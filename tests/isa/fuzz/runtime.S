@@ -101,9 +101,16 @@ next_case:
     la a1, zoo_page + 4096 - 64
     li a2, 64
     jal copy
-    // In the middle of the page there is something to call.
+    // In the middle of the page there is something to call; in the other page an instruction at the end goes on at the start.
     la a0, callee
     la a1, zoo_page + 2048
+    li a2, 8
+    jal copy
+    la a0, split
+    la a1, zoo_code + 4096 - 8
+    li a2, 8
+    jal copy
+    la a1, zoo_code
     li a2, 8
     jal copy
     fence.i
@@ -113,13 +120,17 @@ next_case:
 1:  sd zero, 0(a1)
     addi a1, a1, 8
     bne a1, a2, 1b
-    // The entries of the zoo all map the same page, with the bits of the descriptor.
+    // The entries of the zoo all map the same page, with the bits of the descriptor, and so do those behind them.
     la a0, zoo_page
     srli a0, a0, 2
+    la a5, zoo_code
+    srli a5, a5, 2
     addi a1, s0, D_PTE
     la a2, zoo
     li a3, ZOO_PAGES
 1:  ld a4, 0(a1)
+    or a6, a4, a5
+    sd a6, ZOO_PAGES * 8(a2)
     or a4, a4, a0
     sd a4, 0(a2)
     addi a1, a1, 8
@@ -327,6 +338,14 @@ callee:
     .option push
     .option norvc
     ret
+    // Copied to the end of a page, the first 8 bytes, and to the start of the next one, the rest.
+    .balign 8
+split:
+    .4byte 0
+    .2byte 0, 0x4213 // xori x4, x4, 5: the lower half
+    .2byte 0x0052
+    .2byte 0x8082 // ret
+    .4byte 0
     .option pop
 
     .data
@@ -342,6 +361,7 @@ record: .skip R_SIZE
 scratch: .skip SCRATCH_SIZE
     .balign 4096
 zoo_page: .skip 4096
+zoo_code: .skip 4096
 root_s: .skip 4096
 root_u: .skip 4096
 top_s: .skip 4096

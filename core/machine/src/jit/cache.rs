@@ -12,8 +12,12 @@ use crate::vpagetable::Tlb;
 const CODE_IN_ALL: usize = 48 << 20;
 /// Bounds of one hart's share.
 const CODE_OF_ONE: (usize, usize) = (4 << 20, 16 << 20);
+/// What one hart can do with.
+const CODE_OF_LEAST: usize = 64 << 10;
 /// More than the largest region takes.
 const ROOM: usize = 192 << 10;
+/// More than what all code shares takes, which lies in the first chunk.
+const SHARED: usize = 4096;
 
 /// The addresses of a block.
 #[derive(Clone, Copy)]
@@ -76,7 +80,9 @@ impl Translator {
     /// A translator for one of `harts` harts over `ram`; `None` where the host cannot translate.
     #[must_use]
     pub fn new(ram: &GuestRam, harts: usize) -> Option<Self> {
-        Self::sized(ram, harts, (CODE_IN_ALL / harts).clamp(CODE_OF_ONE.0, CODE_OF_ONE.1), ROOM)
+        let share = (CODE_IN_ALL / harts).clamp(CODE_OF_ONE.0, CODE_OF_ONE.1);
+        let size = super::code_bytes().map_or(share, |bytes| bytes.clamp(CODE_OF_LEAST, share) & !0xffff);
+        Self::sized(ram, harts, size, ROOM.min(size / CHUNKS - SHARED))
     }
 
     /// A translator for one of `harts` harts that uses `size` bytes for code, and translates no region that takes more than `room`.

@@ -74,6 +74,12 @@ pub fn threshold() -> u8 {
     *VALUE
 }
 
+/// Bytes for the code of each hart that the environment variable `VKD_CODE_BYTES` asks for, for tests.
+#[cfg(target_arch = "x86_64")]
+fn code_bytes() -> Option<usize> {
+    std::env::var("VKD_CODE_BYTES").ok()?.parse().ok()
+}
+
 /// An operation that the hart itself executes, as it lies in generated code.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]

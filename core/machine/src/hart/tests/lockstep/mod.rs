@@ -56,6 +56,28 @@ proptest! {
     }
 }
 
+/// Interrupt `case` wherever the run loop can be: how often it was.
+fn run_interrupted(case: &Case, translate: bool) -> Result<u64, TestCaseError> {
+    let mut random = Random::new(case.seed ^ 4);
+    let mut pair = Pair::new(case, translate);
+    for _ in 0..1000 {
+        pair.advance(1).map_err(TestCaseError::fail)?;
+        if !pair.interrupt(&mut random) {
+            break;
+        }
+    }
+    Ok(pair.interrupts)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn interrupts_leave_the_state_exact_at_every_boundary(case in case()) {
+        run_interrupted(&case, false)?;
+        run_interrupted(&case, true)?;
+    }
+}
+
 /// Each row by itself in a loop, with all kinds of operands.
 #[test]
 fn every_row_agrees_when_it_is_hot() {
@@ -73,12 +95,16 @@ fn every_row_agrees_when_it_is_hot() {
 fn programs_reach_everything() {
     let (mut rows, mut causes, mut translations) = (BTreeSet::new(), BTreeSet::new(), 0);
     let mut runner = TestRunner::deterministic();
-    for _ in 0..400 {
-        let (seen, regions) = run(&case().new_tree(&mut runner).unwrap().current(), true).unwrap();
+    let mut interrupts = 0;
+    for n in 0..400 {
+        let case = case().new_tree(&mut runner).unwrap().current();
+        let (seen, regions) = run(&case, true).unwrap();
+        interrupts += if n < 20 { run_interrupted(&case, true).unwrap() } else { 0 };
         translations += regions;
         rows.extend(seen.rows);
         causes.extend(seen.causes);
     }
+    assert!(interrupts > 500, "{interrupts} interrupts");
     // A breakpoint always traps.
     let missing = ALL.ids().filter(|id| *id != EBREAK && !rows.contains(id));
     let missing: Vec<_> = missing.map(|id| row(id).mnemonic).collect();

@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::case::Case;
+use super::map::{ALIAS, CODE};
 use super::random::Random;
 use super::side::Side;
+use crate::hart::csr::status;
 use crate::hart::run::Code;
 use crate::hart::{Hart, Privilege};
 use crate::irq::interrupt;
@@ -21,6 +23,9 @@ pub struct Pair {
     fast: Side,
     code: Code,
     exact: Side,
+    firmware: bool,
+    /// How often [`Pair::interrupt`] led to a handler, on both sides.
+    pub interrupts: u64,
     /// What was executed last: address, instruction, mode.
     trail: VecDeque<(u64, u32, Privilege)>,
     /// What has been executed, and the causes of traps that were taken.
@@ -53,7 +58,8 @@ impl Pair {
                 Translator::new(ram, harts)
             };
         }
-        Self { fast, code, exact, trail: VecDeque::new(), seen: Seen::default() }
+        let firmware = case.firmware;
+        Self { fast, code, exact, firmware, interrupts: 0, trail: VecDeque::new(), seen: Seen::default() }
     }
 
     /// Let the run loop execute about `budget` instructions, and the rows as many; then they must agree.
@@ -99,6 +105,27 @@ impl Pair {
                 _ => {}
             }
             on &= side.hart.attend();
+        }
+        on
+    }
+
+    /// Interrupt both here, unless they are in a handler. `false` when the machine is off.
+    pub fn interrupt(&mut self, random: &mut Random) -> bool {
+        if self.exact.hart.pc & !ALIAS < CODE {
+            return true;
+        }
+        let what = random.below(3);
+        let (enabled, status) = if self.firmware { (0x22, status::SIE) } else { (0xaa, status::SIE | status::MIE) };
+        let mut on = true;
+        for side in [&mut self.fast, &mut self.exact] {
+            side.hart.csr.mie |= enabled;
+            side.hart.csr.mstatus |= status;
+            side.wires.set_mtimecmp(if what == 0 { 0 } else { u64::MAX });
+            side.wires.set(interrupt::MSI, what == 1);
+            side.wires.set(interrupt::SSI, what == 2);
+            let before = side.hart.pc;
+            on &= side.hart.attend();
+            self.interrupts += u64::from(side.hart.pc != before);
         }
         on
     }
