@@ -13,10 +13,12 @@ from vkd.vkernel import machine
 from vkd.vkernel.spec import read_spec
 
 
-@pytest.mark.parametrize(("line", "translate"), [("", True), ("translate = true", True), ("translate = false", False)])
-def test_the_switch_of_the_translator_reaches_the_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, translate: bool
+@pytest.mark.parametrize("switch", ["translate", "windows"])
+@pytest.mark.parametrize(("line", "on"), [("", True), (" = true", True), (" = false", False)])
+def test_switches_reach_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switch: str, line: str, on: bool
 ) -> None:
+    line = f"{switch}{line}" if line else ""
     demo = cluster(f"[guests.a]\nkernel = '/k'\nimage = 'none'\nnetworks = []\n{line}\n")
     keys = new_keys("demo")
     write_spec(demo, demo.guests["a"], image=None, keys=keys, folder=tmp_path, ports=[])
@@ -25,4 +27,6 @@ def test_the_switch_of_the_translator_reaches_the_machine(
         machine, "import_module", lambda _name: SimpleNamespace(Machine=lambda **given: made.append(given))
     )
     machine.build(read_spec(tmp_path))
-    assert (made[0]["translate"], made[0]["kernel"], made[0]["harts"]) == (translate, "/k", 1)
+    others = {"translate", "windows"} - {switch}
+    assert (made[0][switch], made[0]["kernel"], made[0]["harts"]) == (on, "/k", 1)
+    assert all(made[0][other] for other in others)

@@ -61,6 +61,14 @@ def _translator() -> Check:
     return Check("translator", "ok", "guest code can be translated to this processor's")
 
 
+def _windows() -> Check:
+    reason: str | None = importlib.import_module("vkd._native").windows()
+    if reason is not None:
+        hint = "all works, guests that use much memory are slower; as root: sysctl vm.max_map_count=65530"
+        return Check("windows", "warning", f"memory of guests is looked up: {reason}", hint)
+    return Check("windows", "ok", "guests' memory can be accessed through this host's MMU")
+
+
 def _cores() -> Check:
     count = len(os.sched_getaffinity(0))
     return Check("cores", "ok", f"{count}; guests may have more, up to 64")
@@ -157,6 +165,7 @@ def _tun() -> Check:
 _CHECKS = (
     _native_module,
     _translator,
+    _windows,
     _cores,
     _memory,
     _runtime_folder,

@@ -44,6 +44,8 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     translations: float
     #: Translated code there is, bytes.
     code_bytes: int
+    #: Faults in windows, calls that unmapped pages there, and pieces that are mapped.
+    windows: dict[str, float]
     disk: dict[str, float]
     net: dict[str, float]
 
@@ -72,6 +74,11 @@ def rates(before: Load, after: Load) -> Rates | None:
         tlb_misses=round(1000 * grown.get("tlb_misses", 0) / instructions, 3) if instructions else 0.0,
         translations=per_second("translations"),
         code_bytes=new.get("code_bytes", 0),
+        windows={
+            "faults": per_second("window_faults"),
+            "drops": per_second("window_drops"),
+            "pieces": new.get("window_pieces", 0),
+        },
         disk={name: per_second(f"disk {name}") for name in _DISK},
         net={name: per_second(f"net {name}") for name in _NIC},
     )

@@ -54,6 +54,7 @@ def resolve_guest(name: str, merged: Merged, around: Surroundings) -> Guest:
         cpus=keys.cpus,
         memory=values.memory(keys.memory),
         translate=keys.translate,
+        windows=keys.windows,
         nics=nics,
         disks=tuple(_disk(disk, folder) for disk in keys.disks if isinstance(disk, DiskTable)),
         forwards=tuple(values.forward(forward) for forward in keys.forwards),

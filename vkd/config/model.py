@@ -99,6 +99,8 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
     memory: int
     #: Whether its code is translated to the host's, where the host can; else it is interpreted.
     translate: bool = True
+    #: Whether translated code accesses the guest's memory through the host's MMU, where the host can.
+    windows: bool = True
     nics: tuple[Nic, ...]
     disks: tuple[Disk, ...]
     forwards: tuple[Forward, ...]

@@ -162,6 +162,10 @@ class GuestTable(Table):
         bool,
         _key("Translate the guest's code to the host's where the host can (`vkd doctor`); else interpret it.", False),
     ] = True
+    windows: Annotated[
+        bool,
+        _key("Let translated code access memory through the host's MMU where the host can (`vkd doctor`).", False),
+    ] = True
     networks: Annotated[
         list[Annotated[str, _of(values.LABEL)]] | UnsetType,
         _key("Networks to attach to, one card each.", ["lan"], None, "the network, where there is one; `[]`: none"),

@@ -71,6 +71,7 @@ def write_spec(
         cmdline=" ".join(part for part in (cmdline, guest.append) if part),
         firmware=guest.firmware,
         translate=guest.translate,
+        windows=guest.windows,
         disks=[spec.Disk(disk.path, disk.readonly) for disk in guest.disks],
         nics=[spec.Nic(port, nic.mac) for port, nic in zip(ports, guest.nics, strict=True)],
     )

@@ -62,6 +62,7 @@ def build(spec: Spec) -> Native:
         disks=[(disk.path, disk.readonly) for disk in spec.disks],
         nics=[(nic.socket, nic.mac_bytes()) for nic in spec.nics],
         translate=spec.translate,
+        windows=spec.windows,
     )
     return cast(Native, machine)
 

@@ -40,6 +40,7 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cmdline: str = ""
     firmware: str = "builtin"
     translate: bool = True
+    windows: bool = True
     disks: list[Disk] = []
     nics: list[Nic] = []
 

@@ -79,4 +79,10 @@ counters! {
     translations,
     /// Host code that the translations take at present, bytes.
     code_bytes,
+    /// Faults of translated code in the window of an address space, most of which had pages mapped there.
+    window_faults,
+    /// Calls of the host that unmapped pages in windows, as of the last such fault.
+    window_drops,
+    /// Pieces of RAM that were mapped in windows then.
+    window_pieces,
 }

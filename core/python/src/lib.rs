@@ -19,7 +19,7 @@ mod _native {
     #[pymodule_export]
     use crate::switch::{drop_reasons, Switch};
     #[pymodule_export]
-    use crate::translator::translator;
+    use crate::translator::{translator, windows};
     #[pymodule_export]
     use crate::vpagetable::{AccessFault, MemoryFault, PageFault, VPageTable};
 }

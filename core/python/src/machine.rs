@@ -47,10 +47,12 @@ impl Machine {
 #[pymethods]
 impl Machine {
     /// `memory` is in bytes; `firmware` is "builtin", "none" or a file; `disks` are (path, read_only) and `nics` (socket of a
-    /// switch port, 6-byte address). Without `translate` everything is interpreted. ValueError or OSError with what is wrong.
+    /// switch port, 6-byte address). Without `translate` everything is interpreted; without `windows` translated
+    /// code looks up where memory lies. ValueError or OSError with what is wrong.
     #[new]
     #[pyo3(signature = (*, memory, harts = 1, kernel = None, initrd = Vec::new(), cmdline = "",
-                        firmware = PathBuf::from("builtin"), disks = Vec::new(), nics = Vec::new(), translate = true))]
+                        firmware = PathBuf::from("builtin"), disks = Vec::new(), nics = Vec::new(), translate = true,
+                        windows = true))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -63,6 +65,7 @@ impl Machine {
         disks: Vec<(PathBuf, bool)>,
         nics: Vec<(PathBuf, Vec<u8>)>,
         translate: bool,
+        windows: bool,
     ) -> PyResult<Self> {
         let cmdline = cmdline.to_owned();
         let firmware = match firmware.to_str() {
@@ -82,7 +85,7 @@ impl Machine {
             disks,
             nics,
             translate,
-            windows: true,
+            windows,
         };
         let board = py.detach(|| Board::new(&config)).map_err(raise)?;
         Ok(Self { board: Some(board) })

@@ -166,6 +166,16 @@ def test_doctor_says_whether_guest_code_can_be_translated(
     assert reason is None or found["detail"] == f"guests are interpreted: {reason}"
 
 
+@pytest.mark.parametrize(("reason", "status"), [(None, "ok"), ("vm.max_map_count is 1000", "warning")])
+def test_doctor_says_whether_there_are_windows(
+    vkd: Vkd, monkeypatch: pytest.MonkeyPatch, reason: str | None, status: str
+) -> None:
+    monkeypatch.setattr("vkd._native.windows", lambda: reason)
+    found = {one["name"]: one for one in json.loads(vkd("doctor", "--json").out)}["windows"]
+    assert found["status"] == status
+    assert reason is None or (reason in found["detail"] and "sysctl" in found["hint"])
+
+
 def test_validate(vkd: Vkd, tmp_path: Path) -> None:
     path = tmp_path / "lab.toml"
     path.write_text("[guests.a]\n")

@@ -126,7 +126,15 @@ def test_without_samples_there_is_no_table(vkd: Vkd, sampled: FakeDaemon) -> Non
 
 
 def machine(scale: int, **harts: int) -> dict[str, Any]:
-    hart = {"ecalls": 10, "page_faults": 2, "tlb_misses": 50, "translated": 4000, "code_bytes": 4096, **harts}
+    hart = {
+        "ecalls": 10,
+        "page_faults": 2,
+        "tlb_misses": 50,
+        "translated": 4000,
+        "code_bytes": 4096,
+        "window_pieces": 7,
+        **harts,
+    }
     return {
         "instructions": [5000 * scale, 5000 * scale],
         "harts": [{name: count * scale for name, count in hart.items()}] * 2,
@@ -146,6 +154,7 @@ def test_rates_are_differences_over_time() -> None:
     assert (found.seconds, found.cpu, found.instructions, found.translated) == (4.0, 0.5, 5000.0, 0.8)
     assert (found.exits["ecalls"], found.exits["page_faults"], found.exits["interrupts"]) == (10.0, 2.0, 0.0)
     assert (found.tlb_misses, found.code_bytes) == (10.0, 3 * 2 * 4096)
+    assert found.windows == {"faults": 0.0, "drops": 0.0, "pieces": 3 * 2 * 7}
     assert (found.disk["read_bytes"], found.net["rx_bytes"]) == (256.0, 75.0)
 
 

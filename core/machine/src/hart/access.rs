@@ -134,7 +134,12 @@ impl Hart {
     #[allow(dead_code)]
     pub(super) fn promote(&mut self, va: u64, access: Access) -> bool {
         let guard = guard(&self.pmp, self.data_privilege);
-        self.tlb.promote(&self.platform.ram, &self.data_view, va, access, &guard)
+        let promoted = self.tlb.promote(&self.platform.ram, &self.data_view, va, access, &guard);
+        let (stats, counters) = (self.tlb.stats(), &self.wires.counters);
+        counters.window_faults.set(stats.promotions);
+        counters.window_drops.set(stats.drops);
+        counters.window_pieces.set(stats.pieces as u64);
+        promoted
     }
 
     #[cold]

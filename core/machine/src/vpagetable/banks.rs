@@ -8,7 +8,6 @@
 //! own for that kind of privilege, too, and uses it until those pages are flushed.
 
 use super::bank::Bank;
-use super::window::Window;
 use super::{Access, Format, View};
 
 /// How many banks there are at most.
@@ -73,17 +72,17 @@ impl Key {
 }
 
 /// A bank, and what it is for.
-struct Owned {
-    bank: Bank,
+pub(super) struct Owned {
+    pub bank: Bank,
     /// [`Key::NONE`]: for nothing, and empty.
     key: Key,
     /// When it was last selected.
-    used: u64,
+    pub used: u64,
 }
 
 /// The banks of a TLB.
 pub(super) struct Banks {
-    banks: Vec<Owned>,
+    pub banks: Vec<Owned>,
     /// Banks that were found of late. Emptied whenever a bank changes hands.
     memo: [(Key, usize); MEMO],
     /// Numbers of the banks that are selected; they are not given away.
@@ -167,37 +166,6 @@ impl Banks {
                 self.memo = NO_MEMO;
             }
         }
-    }
-
-    /// The window of bank `number`, which gets one if it has none; at most `most` banks have one. `None` when the host has no
-    /// addresses for it.
-    pub fn window(&mut self, number: usize, most: usize) -> Option<&mut Window> {
-        if self.banks[number].bank.window.is_none() {
-            let having = (0..self.banks.len()).filter(|other| self.banks[*other].bank.window.is_some());
-            let window = if having.clone().count() < most {
-                Window::new().ok()?
-            } else {
-                let oldest = having.min_by_key(|other| self.banks[*other].used)?;
-                let mut window = self.banks[oldest].bank.window.take()?;
-                window.clear();
-                window
-            };
-            self.banks[number].bank.window = Some(window);
-        }
-        self.banks[number].bank.window.as_mut()
-    }
-
-    /// Drop all pieces of the window that was not selected for longest, but for bank `number`'s. False when there is none.
-    pub fn drop_oldest(&mut self, number: usize) -> bool {
-        let others = self.banks.iter_mut().enumerate().filter(|(other, _)| *other != number);
-        let full = others.filter(|(_, owned)| owned.bank.window.as_ref().is_some_and(|window| window.pieces() > 0));
-        let oldest = full.min_by_key(|(_, owned)| owned.used).and_then(|(_, owned)| owned.bank.window.as_mut());
-        oldest.map(Window::clear).is_some()
-    }
-
-    /// Pieces in all windows.
-    pub fn pieces(&self) -> usize {
-        self.banks.iter().filter_map(|owned| owned.bank.window.as_ref()).map(Window::pieces).sum()
     }
 
     #[cold]

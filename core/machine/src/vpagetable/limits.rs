@@ -3,12 +3,21 @@
 use std::fs;
 use std::sync::LazyLock;
 
+use super::window::nowhere;
+
 /// Mappings of the windows of all harts.
 const MAPPINGS: usize = 30_000;
 /// Percentage of the mappings that a process may have: each is followed by a gap, which is one, too.
 const SHARE: usize = 45;
 /// With fewer there is no gain.
 const LEAST: usize = 64;
+/// What a few harts get out of the host's default, each.
+const ENOUGH: usize = 4096;
+
+static MAX_MAP_COUNT: LazyLock<usize> = LazyLock::new(|| {
+    let text = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+    text.trim().parse().unwrap_or(0)
+});
 
 /// How much of the host the windows of a TLB may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +32,29 @@ impl WindowLimits {
     /// No windows.
     pub const NONE: Self = Self { windows: 0, mappings: 0 };
 
-    /// What each of `harts` may use on this host.
+    /// What each of `harts` may use on this host. Nothing when the environment variable `VKD_WINDOWS` is 0, for tests.
     #[must_use]
     pub fn of_host(harts: usize) -> Self {
-        static MAX_MAP_COUNT: LazyLock<usize> = LazyLock::new(|| {
-            let text = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
-            text.trim().parse().unwrap_or(0)
-        });
+        static ALLOWED: LazyLock<bool> = LazyLock::new(|| std::env::var_os("VKD_WINDOWS").is_none_or(|set| set != "0"));
+        if !*ALLOWED {
+            return Self::NONE;
+        }
         Self::share(*MAX_MAP_COUNT, harts)
+    }
+
+    /// Whether there can be windows on this host.
+    ///
+    /// # Errors
+    /// Why there are none, or too few mappings for them.
+    pub fn check() -> Result<(), String> {
+        if nowhere().is_none() {
+            return Err("a process may not have terabytes of addresses (ulimit -v)".into());
+        }
+        let here = *MAX_MAP_COUNT;
+        if Self::share(here, 1).mappings < ENOUGH {
+            return Err(format!("vm.max_map_count is {here}, not {} or more", (ENOUGH * 100).div_ceil(SHARE)));
+        }
+        Ok(())
     }
 
     fn share(max_map_count: usize, harts: usize) -> Self {

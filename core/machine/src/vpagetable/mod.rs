@@ -15,9 +15,11 @@ mod limits;
 mod parts;
 mod promote;
 mod region;
+mod stretch;
 mod tlb;
 mod walk;
 mod window;
+mod windows;
 
 pub use access::Trap;
 pub use bank::{Entry, Jump, FETCH_ENTRIES, JUMP_ENTRIES, LOAD_ENTRIES};

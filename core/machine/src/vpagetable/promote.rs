@@ -1,66 +1,61 @@
-//! Which pages are let into a window together.
-//!
-//! The table is asked once more, without a mark in it: what it allows as it is now may be used from now on, until it is
-//! flushed. So pages that the guest has marked accessed (dirty, for stores) may come along.
+//! Letting pages into the window of the address space that is selected.
 
-use super::bank::Origin;
-use super::walk::{walk_guarded, Leaf};
-use super::window::Stretch;
-use super::{Access, View, PAGE_MASK, PAGE_SIZE};
+use super::banks::Key;
+use super::limits::WindowLimits;
+use super::stretch::{stretch, Stretch};
+use super::tlb::Tlb;
+use super::walk::Leaf;
+use super::window::nowhere;
+use super::{Access, Format, View, PAGE_SHIFT};
 use crate::memory::GuestRam;
 
-/// Bytes of single pages that may be let in together, aligned: a power of two.
-const AROUND: u64 = 16 * PAGE_SIZE;
-/// The same for parts of larger pages.
-const LARGE: u64 = 2 << 20;
+impl Tlb {
+    /// Let there be windows, up to `limits`. Before, and when this returns false because there are to be none or the host has
+    /// no addresses for them, [`Selected::window`] is null.
+    pub fn allow_windows(&mut self, limits: WindowLimits) -> bool {
+        let Some(nowhere) = nowhere().filter(|_| limits.windows > 0) else { return false };
+        (self.limits, self.nowhere) = (limits, nowhere);
+        self.reselect();
+        true
+    }
 
-/// What to map so that `view` has `access` at `va`, and the entry for it. `None` when that would fault, mark the table, or
-/// lead out of RAM.
-pub(super) fn stretch(
-    ram: &GuestRam,
-    view: &View,
-    va: u64,
-    access: Access,
-    guard: &impl Fn(u64, u64, Access) -> bool,
-) -> Option<(Stretch, Leaf)> {
-    let view = &View { hardware_ad: false, ..*view };
-    // The host has no mapping for stores alone.
-    let inside = |page: u64, access: Access| {
-        let guarded = |access| guard(page, PAGE_SIZE, access);
-        ram.contains(page, PAGE_SIZE) && guarded(Access::Load) && (access == Access::Load || guarded(Access::Store))
-    };
-    let look = |va: u64, access: Access| {
-        walk_guarded(ram, view, va, access, guard).ok().filter(|leaf| inside(leaf.pa & !PAGE_MASK, access))
-    };
-    let va = va & !PAGE_MASK;
-    let stored = look(va, Access::Store);
-    let write = stored.is_some();
-    let leaf = match access {
-        Access::Store => stored?,
-        Access::Load => stored.or_else(|| look(va, access))?,
-        Access::Fetch => return None,
-    };
-    let access = if write { Access::Store } else { Access::Load };
-    let large = leaf.size > PAGE_SIZE;
-    let joins = |at: u64| {
-        let pa = leaf.pa.wrapping_add(at.wrapping_sub(va));
-        if large {
-            return inside(pa, access);
+    /// Let translated code have `access` to the page of `va` at [`Selected::window`], which may change. Call it after
+    /// [`Tlb::fill_guarded`] has found RAM there for the same access by the same view. False when that access would still
+    /// fault.
+    ///
+    /// `view` has to be the one that loads and stores are switched to. Neighbours may come along. All stay until they are
+    /// flushed, whatever becomes of their entries.
+    pub fn promote(
+        &mut self,
+        ram: &GuestRam,
+        view: &View,
+        va: u64,
+        access: Access,
+        guard: &impl Fn(u64, u64, Access) -> bool,
+    ) -> bool {
+        self.stats.promotions += 1;
+        let promoted = self.limits.windows > 0
+            && view.format == Format::Sv39
+            && *view == self.data_view
+            && stretch(ram, view, va, access, guard)
+                .is_some_and(|(stretch, leaf)| self.map(ram, view, &stretch, &leaf));
+        self.stats.refusals += u64::from(!promoted);
+        promoted
+    }
+
+    fn map(&mut self, ram: &GuestRam, view: &View, stretch: &Stretch, leaf: &Leaf) -> bool {
+        if stretch.write {
+            let first = (stretch.offset >> PAGE_SHIFT) as usize;
+            (first..first + (stretch.len >> PAGE_SHIFT) as usize).for_each(|page| ram.writes().note(page));
         }
-        // What may be stored to is not held back from it by a neighbour.
-        let follows = |other: &Leaf| other.pa == pa && other.size == leaf.size && other.global == leaf.global;
-        look(at, access).as_ref().is_some_and(follows) && (write || look(at, Access::Store).is_none())
-    };
-    let span = if large { LARGE.min(leaf.size) } else { AROUND };
-    let (low, high) = (va & !(span - 1), (va | (span - 1)) & !PAGE_MASK);
-    let (mut first, mut last) = (va, va);
-    while first != low && joins(first - PAGE_SIZE) {
-        first -= PAGE_SIZE;
+        // Flushes have to know of large pages.
+        self.large.insert(view, stretch.page, leaf);
+        let key = Key::of(view, Access::Load);
+        let number = self.banks.find(key);
+        let number = if leaf.global { number } else { self.banks.unshare(number, key) };
+        let window = self.banks.window(number, &self.limits);
+        let mapped = window.is_some_and(|window| window.map(ram.file(), stretch));
+        self.reselect();
+        mapped
     }
-    while last != high && joins(last + PAGE_SIZE) {
-        last += PAGE_SIZE;
-    }
-    let offset = leaf.pa - ram.base() - (va - first);
-    let origin = Origin::new(leaf.size.trailing_zeros(), leaf.global);
-    Some((Stretch { page: first, len: last - first + PAGE_SIZE, offset, write, origin }, leaf))
 }

@@ -19,10 +19,9 @@ use super::bank::{Bank, Entry, Flush, Jump, Origin, FETCH_ENTRIES, LOAD_ENTRIES}
 use super::banks::{Banks, Key};
 use super::large::LargePages;
 use super::limits::WindowLimits;
-use super::promote::stretch;
 use super::walk::{walk_guarded, Leaf};
-use super::window::{nowhere, Window};
-use super::{Access, Fault, Format, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
+use super::window::Window;
+use super::{Access, Fault, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 use crate::memory::GuestRam;
 
 /// Where a virtual address leads.
@@ -66,21 +65,29 @@ pub struct TlbStats {
     pub walks: u64,
     /// Flushes of any kind.
     pub flushes: u64,
+    /// Calls of [`Tlb::promote`].
+    pub promotions: u64,
+    /// Those that promoted nothing.
+    pub refusals: u64,
+    /// Pieces of RAM that are mapped in windows.
+    pub pieces: usize,
+    /// Times that the host was asked to unmap some.
+    pub drops: u64,
 }
 
 /// A translation look-aside buffer for one hart.
 #[repr(C)]
 pub struct Tlb {
-    selected: Selected,
+    pub(super) selected: Selected,
     fetch_view: View,
-    data_view: View,
-    banks: Banks,
+    pub(super) data_view: View,
+    pub(super) banks: Banks,
     /// Large pages that were entered since the last full flush.
-    large: LargePages,
-    limits: WindowLimits,
+    pub(super) large: LargePages,
+    pub(super) limits: WindowLimits,
     /// [`Selected::window`] of banks without one.
-    nowhere: *mut u8,
-    stats: TlbStats,
+    pub(super) nowhere: *mut u8,
+    pub(super) stats: TlbStats,
 }
 
 // SAFETY: the pointers are to the memory of `banks`, which moves along, and to what is nobody's.
@@ -244,52 +251,6 @@ impl Tlb {
         Ok(leaf)
     }
 
-    /// Let there be windows, up to `limits`. Before, and when this returns false because there are to be none or the host has
-    /// no addresses for them, [`Selected::window`] is null.
-    pub fn allow_windows(&mut self, limits: WindowLimits) -> bool {
-        let Some(nowhere) = nowhere().filter(|_| limits.windows > 0) else { return false };
-        (self.limits, self.nowhere) = (limits, nowhere);
-        self.reselect();
-        true
-    }
-
-    /// Let translated code have `access` to the page of `va` at [`Selected::window`], which may change. Call it after
-    /// [`Tlb::fill_guarded`] has found RAM there for the same access by the same view. False when that access would still
-    /// fault.
-    ///
-    /// `view` has to be the one that loads and stores are switched to. Neighbours may come along. All stay until they are
-    /// flushed, whatever becomes of their entries.
-    pub fn promote(
-        &mut self,
-        ram: &GuestRam,
-        view: &View,
-        va: u64,
-        access: Access,
-        guard: &impl Fn(u64, u64, Access) -> bool,
-    ) -> bool {
-        if self.limits.windows == 0 || view.format != Format::Sv39 || *view != self.data_view {
-            return false;
-        }
-        let Some((stretch, leaf)) = stretch(ram, view, va, access, guard) else { return false };
-        if stretch.write {
-            let first = (stretch.offset >> PAGE_SHIFT) as usize;
-            (first..first + (stretch.len >> PAGE_SHIFT) as usize).for_each(|page| ram.writes().note(page));
-        }
-        // Flushes have to know of large pages.
-        self.large.insert(view, va & !PAGE_MASK, &leaf);
-        let key = Key::of(view, Access::Load);
-        let number = self.banks.find(key);
-        let number = if leaf.global { number } else { self.banks.unshare(number, key) };
-        while self.banks.pieces() >= self.limits.mappings {
-            if !self.banks.drop_oldest(number) {
-                return false;
-            }
-        }
-        let mapped = self.banks.window(number, self.limits.windows).is_some_and(|w| w.map(ram.file(), &stretch));
-        self.reselect();
-        mapped
-    }
-
     /// Forget what `sfence.vma` (`sinval.vma`) with these operands says: all; one address space but for its global
     /// pages; the page or large page that `va` lies in, in all address spaces; or in one, unless it is global.
     pub fn flush(&mut self, va: Option<u64>, asid: Option<u16>) {
@@ -335,7 +296,7 @@ impl Tlb {
     /// What was done so far.
     #[must_use]
     pub fn stats(&self) -> TlbStats {
-        self.stats
+        TlbStats { pieces: self.banks.pieces(), drops: self.banks.drops(), ..self.stats }
     }
 
     fn count_miss(&mut self, access: Access) {
@@ -360,7 +321,7 @@ impl Tlb {
         self.selected.window = bank.window.as_ref().map_or(self.nowhere, Window::centre);
     }
 
-    fn reselect(&mut self) {
+    pub(super) fn reselect(&mut self) {
         self.select_fetch();
         self.select_data();
     }

@@ -19,6 +19,7 @@ use libc::{
 };
 
 use super::bank::{Flush, Origin};
+use super::stretch::Stretch;
 use super::PAGE_SHIFT;
 
 /// Sv39 addresses are those from `-HALF` on and below `HALF`.
@@ -71,21 +72,6 @@ impl Drop for Reservation {
     }
 }
 
-/// Consecutive pages of virtual memory that are consecutive in the guest's RAM, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stretch {
-    /// Virtual address of the first.
-    pub page: u64,
-    /// Bytes.
-    pub len: u64,
-    /// Where they begin in RAM, bytes.
-    pub offset: u64,
-    /// They may be stored to.
-    pub write: bool,
-    /// Of each of them.
-    pub origin: Origin,
-}
-
 /// A piece that is mapped, under its place: the virtual address plus [`HALF`], which orders the negative ones before.
 #[derive(Clone, Copy)]
 struct Piece {
@@ -99,6 +85,7 @@ struct Piece {
 pub(super) struct Window {
     reservation: Reservation,
     pieces: BTreeMap<u64, Piece>,
+    drops: u64,
 }
 
 impl Window {
@@ -107,7 +94,7 @@ impl Window {
     /// # Errors
     /// The host's.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { reservation: Reservation::new()?, pieces: BTreeMap::new() })
+        Ok(Self { reservation: Reservation::new()?, pieces: BTreeMap::new(), drops: 0 })
     }
 
     /// Where virtual address 0 lies.
@@ -118,6 +105,11 @@ impl Window {
     /// How many pieces are mapped: each is one mapping of the host and a gap.
     pub fn pieces(&self) -> usize {
         self.pieces.len()
+    }
+
+    /// How often the host was asked to unmap some.
+    pub fn drops(&self) -> u64 {
+        self.drops
     }
 
     /// Map `stretch` of the RAM that is `file`, in place of what is there. False when the host refuses.
@@ -169,19 +161,19 @@ impl Window {
 
     /// Drop the pieces that may be stored to; returns how many.
     pub fn forget_stores(&mut self) -> usize {
-        let stored: Vec<_> =
-            self.pieces.iter().filter(|(_, piece)| piece.write).map(|(at, piece)| (*at, *piece)).collect();
-        for (place, piece) in &stored {
-            self.unmap(*place, piece.end);
-            self.pieces.remove(place);
+        let stored = self.pieces.values().filter(|piece| piece.write).count();
+        if stored > 0 {
+            // Most are: one call for all is cheaper than one for each.
+            self.clear();
         }
-        stored.len()
+        stored
     }
 
     /// Drop all pieces.
     pub fn clear(&mut self) {
         if let (Some((first, _)), Some((_, last))) = (self.pieces.first_key_value(), self.pieces.last_key_value()) {
-            self.unmap(*first, last.end);
+            let (first, end) = (*first, last.end);
+            self.unmap(first, end);
             self.pieces.clear();
         }
     }
@@ -204,7 +196,8 @@ impl Window {
         }
     }
 
-    fn unmap(&self, place: u64, end: u64) {
+    fn unmap(&mut self, place: u64, end: u64) {
+        self.drops += 1;
         let at = self.host(place).cast();
         // SAFETY: within the reservation, in which nobody has references.
         let at = unsafe { libc::mmap(at, (end - place) as usize, PROT_NONE, Reservation::FLAGS | MAP_FIXED, -1, 0) };

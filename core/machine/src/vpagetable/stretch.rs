@@ -1,0 +1,81 @@
+//! Which pages are let into a window together.
+//!
+//! The table is asked once more, without a mark in it: what it allows as it is now may be used from now on, until it is
+//! flushed. So pages that the guest has marked accessed (dirty, for stores) may come along.
+
+use super::bank::Origin;
+use super::walk::{walk_guarded, Leaf};
+use super::{Access, View, PAGE_MASK, PAGE_SIZE};
+use crate::memory::GuestRam;
+
+/// Bytes of single pages that may be let in together, aligned: a power of two.
+const AROUND: u64 = 16 * PAGE_SIZE;
+/// The same for parts of larger pages.
+const LARGE: u64 = 2 << 20;
+
+/// Consecutive pages of virtual memory that are consecutive in the guest's RAM, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    /// Virtual address of the first.
+    pub page: u64,
+    /// Bytes.
+    pub len: u64,
+    /// Where they begin in RAM, bytes.
+    pub offset: u64,
+    /// They may be stored to.
+    pub write: bool,
+    /// Of each of them.
+    pub origin: Origin,
+}
+
+/// What to map so that `view` has `access` at `va`, and what a walk to its first page finds. `None` when that would fault, mark the table, or
+/// lead out of RAM.
+pub(super) fn stretch(
+    ram: &GuestRam,
+    view: &View,
+    va: u64,
+    access: Access,
+    guard: &impl Fn(u64, u64, Access) -> bool,
+) -> Option<(Stretch, Leaf)> {
+    let view = &View { hardware_ad: false, ..*view };
+    // The host has no mapping for stores alone.
+    let inside = |page: u64, access: Access| {
+        let guarded = |access| guard(page, PAGE_SIZE, access);
+        ram.contains(page, PAGE_SIZE) && guarded(Access::Load) && (access == Access::Load || guarded(Access::Store))
+    };
+    let look = |va: u64, access: Access| {
+        walk_guarded(ram, view, va, access, guard).ok().filter(|leaf| inside(leaf.pa & !PAGE_MASK, access))
+    };
+    let va = va & !PAGE_MASK;
+    let stored = look(va, Access::Store);
+    let write = stored.is_some();
+    let leaf = match access {
+        Access::Store => stored?,
+        Access::Load => stored.or_else(|| look(va, access))?,
+        Access::Fetch => return None,
+    };
+    let access = if write { Access::Store } else { Access::Load };
+    let large = leaf.size > PAGE_SIZE;
+    let joins = |at: u64| {
+        let pa = leaf.pa.wrapping_add(at.wrapping_sub(va));
+        if large {
+            return inside(pa, access);
+        }
+        // What may be stored to is not held back from it by a neighbour.
+        let follows = |other: &Leaf| other.pa == pa && other.size == leaf.size && other.global == leaf.global;
+        look(at, access).as_ref().is_some_and(follows) && (write || look(at, Access::Store).is_none())
+    };
+    let span = if large { LARGE.min(leaf.size) } else { AROUND };
+    let (low, high) = (va & !(span - 1), (va | (span - 1)) & !PAGE_MASK);
+    let (mut first, mut last) = (va, va);
+    while first != low && joins(first - PAGE_SIZE) {
+        first -= PAGE_SIZE;
+    }
+    while last != high && joins(last + PAGE_SIZE) {
+        last += PAGE_SIZE;
+    }
+    let leaf = Leaf { pa: leaf.pa - (va - first), ..leaf };
+    let origin = Origin::new(leaf.size.trailing_zeros(), leaf.global);
+    let (len, offset) = (last - first + PAGE_SIZE, leaf.pa - ram.base());
+    Some((Stretch { page: first, len, offset, write, origin }, leaf))
+}
