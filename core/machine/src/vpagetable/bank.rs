@@ -41,7 +41,7 @@ pub struct Entry {
     pub host: u64,
 }
 
-/// Where the translation of the code at an address lies. That of `pc` has index `pc >> 1`, modulo the number of places.
+/// Where the translation of the code at an address lies. That of `pc` has index [`jump_place`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Jump {
@@ -49,6 +49,12 @@ pub struct Jump {
     pub pc: u64,
     /// Host address of the translation.
     pub code: u64,
+}
+
+/// The place of `pc` in the jump cache. Pages are spread, for each is entered at its beginning as a rule.
+#[inline(always)]
+pub fn jump_place(pc: u64) -> usize {
+    ((pc >> 1) ^ (pc >> PAGE_SHIFT) * PAGE_PART as u64) as usize % JUMP_ENTRIES
 }
 
 /// What flushes have to know of an entry: log2 of the size of its page in the table, and whether that is global.
@@ -182,18 +188,17 @@ struct Jumps {
 impl Jumps {
     /// Enter `jump`, to the page of fetch entry `i`. Returns the place.
     fn insert(&mut self, i: usize, jump: Jump) -> usize {
-        let place = (jump.pc >> 1) as usize % JUMP_ENTRIES;
+        let place = jump_place(jump.pc);
         self.places[place] = jump;
-        self.pages[i] |= 1 << (place % PAGE_JUMPS / PAGE_PART);
+        self.pages[i] |= 1 << ((jump.pc >> 1) as usize % PAGE_JUMPS / PAGE_PART);
         place
     }
 
     /// Empty the places of `page`, which was that of fetch entry `i`.
     #[inline(always)]
     fn drop_page(&mut self, i: usize, page: u64) {
-        let first = (page >> 1) as usize % JUMP_ENTRIES;
         for part in bits(std::mem::take(&mut self.pages[i])) {
-            let start = first + part * PAGE_PART;
+            let start = jump_place(page + (part * PAGE_PART * 2) as u64);
             for jump in &mut self.places[start..start + PAGE_PART] {
                 if jump.pc & !PAGE_MASK == page {
                     *jump = Jump { pc: u64::MAX, code: 0 };

@@ -22,7 +22,7 @@ mod window;
 mod windows;
 
 pub use access::Trap;
-pub use bank::{Entry, Jump, FETCH_ENTRIES, JUMP_ENTRIES, LOAD_ENTRIES};
+pub use bank::{jump_place, Entry, Jump, FETCH_ENTRIES, JUMP_ENTRIES, LOAD_ENTRIES};
 pub use format::{vpte, Format};
 pub use limits::WindowLimits;
 pub use region::VPageTable;

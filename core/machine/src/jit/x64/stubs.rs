@@ -13,7 +13,8 @@ use crate::jit::arena::Arena;
 use crate::jit::Exit;
 use crate::vpagetable::{Access, JUMP_ENTRIES};
 
-/// Bits of a pc that choose its place in the jump cache.
+/// Bits of a pc that choose its place in the jump cache, those of its page being mixed into the others
+/// ([`crate::vpagetable::jump_place`]).
 pub(super) const JUMP_MASK: i32 = (JUMP_ENTRIES as i32 - 1) << 1;
 
 /// Addresses of the shared pieces.
@@ -61,7 +62,9 @@ macro_rules! probe {
     ($a:expr, $miss:expr) => {
         dynasm!($a
             ; .arch x64
-            ; mov ecx, eax
+            ; rorx ecx, eax, 6
+            ; and ecx, BYTE -64
+            ; xor ecx, eax
             ; and ecx, JUMP_MASK
             ; mov rdx, [rbp + field(layout::JUMPS)]
             ; cmp rax, [rdx + rcx * 8]
