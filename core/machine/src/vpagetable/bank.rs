@@ -51,7 +51,8 @@ pub struct Jump {
     pub code: u64,
 }
 
-/// The place of `pc` in the jump cache. Pages are spread, for each is entered at its beginning as a rule.
+/// The place of `pc` in the jump cache. Pages are spread, for each is entered at its beginning as a rule. What was there before
+/// is put into the place beside it, whose number differs in the lowest bit.
 #[inline(always)]
 pub fn jump_place(pc: u64) -> usize {
     ((pc >> 1) ^ (pc >> PAGE_SHIFT) * PAGE_PART as u64) as usize % JUMP_ENTRIES
@@ -189,7 +190,10 @@ impl Jumps {
     /// Enter `jump`, to the page of fetch entry `i`. Returns the place.
     fn insert(&mut self, i: usize, jump: Jump) -> usize {
         let place = jump_place(jump.pc);
-        self.places[place] = jump;
+        let old = std::mem::replace(&mut self.places[place], jump);
+        if old.pc != jump.pc {
+            self.places[place ^ 1] = old;
+        }
         self.pages[i] |= 1 << ((jump.pc >> 1) as usize % PAGE_JUMPS / PAGE_PART);
         place
     }
@@ -264,7 +268,7 @@ impl Bank {
             window: None,
         };
         // Zeroes are no empty entries where page 0, and the code at 0, would be.
-        bank.memory().jumps.places[0].pc = u64::MAX;
+        bank.memory().jumps.places[..2].fill(Jump { pc: u64::MAX, code: 0 });
         bank.clear();
         bank
     }

@@ -9,7 +9,7 @@
 //! entry  = selected.load[va >> 12 & (LOAD_ENTRIES - 1)]
 //! offset = va - entry.page                 (64 bits, wrapping)
 //! host   = entry.host + offset             if offset <= 4096 - size, unsigned; else it is a miss
-//! code   = selected.jumps[jump_place(pc)], if its pc is that
+//! code   = selected.jumps[jump_place(pc)], if its pc is that, or the place beside it
 //! ```
 //! Every call that takes `&mut Tlb` may change `selected` and what it points to.
 //!

@@ -29,7 +29,7 @@ pub(in crate::jit) struct Stubs {
     pub interpret: usize,
     /// End at the offset in `rcx`: attend.
     pub attend: usize,
-    /// End at the address in `rax`: look it up.
+    /// For the address in `rax`, which the probe did not find at its place: look beside it, or else end there.
     pub miss: usize,
     /// Call: fill the TLB for a load of `edx` bytes at `rax`. Afterwards: not zero when the lookup will succeed.
     pub fill_load: usize,
@@ -57,7 +57,7 @@ fn store_pinned(a: &mut Assembler) {
     }
 }
 
-/// Jump to the translation of the pc in `rax` if the jump cache has it, else to `miss`.
+/// Jump to the translation of the pc in `rax` if the jump cache has it at its place, else to `miss`.
 macro_rules! probe {
     ($a:expr, $miss:expr) => {
         dynasm!($a
@@ -113,9 +113,14 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
             ; jmp =>exit
         );
     }
+    // What the probe computed is still there: look beside the place.
     let miss_at = a.offset().0;
     dynasm!(a
         ; .arch x64
+        ; xor ecx, BYTE 2
+        ; cmp rax, [rdx + rcx * 8]
+        ; jne =>miss
+        ; jmp QWORD [rdx + rcx * 8 + 8]
         ; =>miss
         ; mov [rbp + field(layout::PC)], rax
         ; mov eax, Exit::Go as i32
