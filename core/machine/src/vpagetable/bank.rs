@@ -21,7 +21,7 @@ pub const LOAD_ENTRIES: usize = 16384;
 /// Entries for fetches.
 pub const FETCH_ENTRIES: usize = 4096;
 /// Places in the jump cache.
-pub const JUMP_ENTRIES: usize = 4096;
+pub const JUMP_ENTRIES: usize = 8192;
 
 /// Jump cache places of one page of code: instructions begin at even addresses.
 const PAGE_JUMPS: usize = PAGE_SIZE as usize / 2;
@@ -55,7 +55,7 @@ pub struct Jump {
 /// is put into the place beside it, whose number differs in the lowest bit.
 #[inline(always)]
 pub fn jump_place(pc: u64) -> usize {
-    ((pc >> 1) ^ (pc >> PAGE_SHIFT) * PAGE_PART as u64) as usize % JUMP_ENTRIES
+    ((pc >> 1) ^ ((pc >> PAGE_SHIFT) * PAGE_PART as u64)) as usize % JUMP_ENTRIES
 }
 
 /// What flushes have to know of an entry: log2 of the size of its page in the table, and whether that is global.
@@ -191,7 +191,7 @@ impl Jumps {
     fn insert(&mut self, i: usize, jump: Jump) -> usize {
         let place = jump_place(jump.pc);
         let old = std::mem::replace(&mut self.places[place], jump);
-        if old.pc != jump.pc {
+        if old.pc != jump.pc && old.code != 0 {
             self.places[place ^ 1] = old;
         }
         self.pages[i] |= 1 << ((jump.pc >> 1) as usize % PAGE_JUMPS / PAGE_PART);

@@ -16,7 +16,7 @@ const BANKS: usize = 24;
 const MEMO: usize = 32;
 const NO_MEMO: [(Key, usize); MEMO] = [(Key::NONE, 0); MEMO];
 /// Host memory that the banks of a TLB take at most, bytes.
-const LIMIT: usize = 18 << 20;
+const LIMIT: usize = 19 << 20;
 
 const _: () = assert!(BANKS * Bank::SIZE <= LIMIT);
 
