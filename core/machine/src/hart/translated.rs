@@ -43,9 +43,9 @@ pub(super) struct Progress {
     left: i64,
     /// What `left` counts down to: the value of [`Hart::retired`] at which it is 0.
     pub limit: u64,
-    /// MXCSR of translated code, as it was left; its flags have not been accrued yet.
+    /// MXCSR of translated code, as it was left; 0 once its flags are in `fflags`.
     guest_mxcsr: u32,
-    /// The same without flags.
+    /// The same without the guest's flags.
     clear_mxcsr: u32,
     /// MXCSR of everything else.
     host_mxcsr: u32,
@@ -53,15 +53,31 @@ pub(super) struct Progress {
     armed: bool,
     /// `fflags` by the flags of MXCSR.
     accrued: [u8; 64],
+    /// Flags of MXCSR by `fflags`.
+    raised: [u8; 32],
 }
+
+/// Bits of MXCSR and of `fflags` that say the same.
+const FLAGS: [(u8, Flags); 5] =
+    [(1 << 0, Flags::NV), (1 << 2, Flags::DZ), (1 << 3, Flags::OF), (1 << 4, Flags::UF), (1 << 5, Flags::NX)];
 
 impl Default for Progress {
     fn default() -> Self {
-        let accrued = std::array::from_fn(|mxcsr| {
-            let flags = [(0, Flags::NV), (2, Flags::DZ), (3, Flags::OF), (4, Flags::UF), (5, Flags::NX)];
-            flags.into_iter().filter(|(bit, _)| mxcsr >> bit & 1 != 0).fold(0, |all, (_, flag)| all | flag.0)
-        });
-        Self { page: 0, left: 0, limit: 0, guest_mxcsr: 0, clear_mxcsr: 0, host_mxcsr: 0, armed: false, accrued }
+        let accrued =
+            |mxcsr: u8| FLAGS.iter().filter(|(bit, _)| mxcsr & bit != 0).fold(0, |all, (_, flag)| all | flag.0);
+        let raised =
+            |fflags: u8| FLAGS.iter().filter(|(_, flag)| fflags & flag.0 != 0).fold(0, |all, (bit, _)| all | bit);
+        Self {
+            page: 0,
+            left: 0,
+            limit: 0,
+            guest_mxcsr: 0,
+            clear_mxcsr: 0,
+            host_mxcsr: 0,
+            armed: false,
+            accrued: std::array::from_fn(|mxcsr| accrued(mxcsr as u8)),
+            raised: std::array::from_fn(|fflags| raised(fflags as u8)),
+        }
     }
 }
 
@@ -87,6 +103,7 @@ pub(crate) mod layout {
     pub const HOST_MXCSR: usize = offset_of!(Hart, progress) + offset_of!(Progress, host_mxcsr);
     pub const ARMED: usize = offset_of!(Hart, progress) + offset_of!(Progress, armed);
     pub const ACCRUED: usize = offset_of!(Hart, progress) + offset_of!(Progress, accrued);
+    pub const RAISED: usize = offset_of!(Hart, progress) + offset_of!(Progress, raised);
     pub const MSTATUS: usize = offset_of!(Hart, csr) + offset_of!(Csrs, mstatus);
     pub const FFLAGS: usize = offset_of!(Hart, csr) + offset_of!(Csrs, fflags);
     pub const FRM: usize = offset_of!(Hart, csr) + offset_of!(Csrs, frm);
@@ -107,14 +124,16 @@ impl Hart {
         // SAFETY: `code` is a translation that the translator has just named; `hart` is exclusively ours.
         let exit = Exit::from_code(unsafe { enter(hart, code) });
         self.retired = self.progress.limit.wrapping_sub(self.progress.left as u64);
-        self.accrue_translated();
+        self.take_flags();
         exit
     }
 
-    /// Accrue the flags that translated code has raised.
-    fn accrue_translated(&mut self) {
+    /// Take the flags over that translated code has kept.
+    fn take_flags(&mut self) {
         let mxcsr = std::mem::take(&mut self.progress.guest_mxcsr);
-        self.csr.fflags |= self.progress.accrued[mxcsr as usize & 63];
+        if mxcsr != 0 {
+            self.csr.fflags = self.progress.accrued[mxcsr as usize & 63];
+        }
     }
 }
 
@@ -137,7 +156,7 @@ pub(crate) unsafe extern "sysv64" fn fill(hart: *mut Hart, va: u64, len: u64, ac
 pub(crate) unsafe extern "sysv64" fn execute(hart: *mut Hart, embedded: *const Embedded) -> u64 {
     // SAFETY: the caller's promise.
     let (hart, embedded) = unsafe { (&mut *hart, &*embedded) };
-    hart.accrue_translated();
+    hart.take_flags();
     let pc = hart.progress.page.wrapping_add(u64::from(embedded.offset));
     let flow = (isa::row(embedded.op.id).exec)(hart, &embedded.op, pc);
     u64::from(flow != Flow::Next)
@@ -150,7 +169,7 @@ pub(crate) unsafe extern "sysv64" fn execute(hart: *mut Hart, embedded: *const E
 pub(crate) unsafe extern "sysv64" fn system(hart: *mut Hart, embedded: *const Embedded) -> u64 {
     // SAFETY: the caller's promise.
     let (hart, embedded) = unsafe { (&mut *hart, &*embedded) };
-    hart.accrue_translated();
+    hart.take_flags();
     let ahead = i64::from(embedded.ahead);
     let limit = hart.progress.limit;
     hart.pc = hart.progress.page.wrapping_add(u64::from(embedded.offset));

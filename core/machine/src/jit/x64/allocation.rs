@@ -4,7 +4,8 @@
 //! some: it does so where it is entered, and undoes it wherever it is left.
 
 use super::registers::{memory, Place, PINNED};
-use crate::isa::{base, rv64i, Op};
+use crate::isa::format::Format;
+use crate::isa::{base, row, rv64i, Op};
 use crate::jit::region::{Block, Region};
 
 /// What a loop multiplies the weight of its blocks by, as a power of two, and how often at most.
@@ -86,14 +87,19 @@ fn weights(blocks: &[Block]) -> Vec<i64> {
 /// Whether control passes elsewhere at the end of `block`, or in it.
 fn leaves_region(block: &Block) -> bool {
     let far = |op: &Op| op.id == rv64i::JALR || (op.id == rv64i::JAL && op.rd != crate::isa::SINK);
-    block.ops.iter().any(|(_, op)| far(op) || crate::isa::row(op.id).system)
+    block.ops.iter().any(|(_, op)| far(op) || row(op.id).system && !super::float::is_flags(op))
 }
 
-/// The integer registers that `op` names. Of floating-point operations only the one that may be a base is one.
+/// The integer registers that `op` names.
 fn registers(op: &Op) -> impl Iterator<Item = u8> {
-    let float = (base::RV64F..base::ZB).contains(&op.id.0);
-    let others = if float { [0, 0] } else { [op.rd, op.rs2] };
-    others.into_iter().chain([op.rs1]).filter(|r| *r < 32)
+    use Format::{FCompare, FLoad, FStore, FToX, FToXRm, XToF, XToFRm};
+    let named = match row(op.id).format {
+        FLoad | FStore | XToF | XToFRm => [op.rs1, 0, 0],
+        FCompare | FToX | FToXRm => [op.rd, 0, 0],
+        _ if (base::RV64F..base::ZB).contains(&op.id.0) => [0; 3],
+        _ => [op.rd, op.rs1, op.rs2],
+    };
+    named.into_iter().filter(|r| *r < 32)
 }
 
 #[cfg(test)]

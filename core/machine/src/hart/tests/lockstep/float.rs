@@ -13,6 +13,20 @@ use crate::isa::{base, row, Id};
 /// Some that the translator keeps in the host's, and some that it does not.
 const REGISTERS: [u8; 7] = [0, 8, 10, 15, 7, 20, 31];
 
+/// Zeros of both signs, infinities, a NaN, in both formats: where what the host does differs.
+const EDGES: [u64; 10] = [
+    0,
+    1 << 63,
+    0xffff_ffff_0000_0000,
+    0xffff_ffff_8000_0000,
+    0x7ff0_0000_0000_0000,
+    0xfff0_0000_0000_0000,
+    0xffff_ffff_7f80_0000,
+    0xffff_ffff_ff80_0000,
+    0x7ff8_0000_0000_0000,
+    0xffff_ffff_7fc0_0000,
+];
+
 /// Rounding mode and flags.
 pub fn state(random: &mut Random, code: &mut Code) {
     let number = random.pick(&[n::FFLAGS, n::FRM, n::FRM, n::FCSR]);
@@ -32,8 +46,9 @@ pub fn run(random: &mut Random, code: &mut Code) {
     if random.one_in(2) {
         code.word(csr(CSRRWI, 0, n::FRM, random.pick(&[0, 0, 0, 1, 2, 3, 4])));
     }
-    for _ in 0..random.below(3) {
-        code.li(7, random.float());
+    for _ in 0..random.below(4) {
+        let value = if random.one_in(2) { random.pick(&EDGES) } else { random.float() };
+        code.li(7, value);
         code.word(r(FMV_D_X, random.pick(&REGISTERS), 7, 0));
     }
     for _ in 0..3 + random.below(14) {

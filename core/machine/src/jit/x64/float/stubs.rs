@@ -9,8 +9,8 @@ use super::pins::{memory, PINNED};
 use crate::fpu::Rounding;
 use crate::hart::layout;
 
-/// MXCSR with all exceptions masked, no flag, to nearest.
-const MASKED: i32 = 0x1f80;
+/// MXCSR with all exceptions masked, to nearest, and the flag set that tells of denormal operands and that RISC-V does not have.
+const MASKED: i32 = 0x1f82;
 /// Where MXCSR has the rounding mode.
 const MODE: i8 = 13;
 
@@ -77,6 +77,9 @@ pub(in super::super) fn write(
         ; shl eax, BYTE MODE
         ; or eax, MASKED
         ; mov [rbp + field(layout::CLEAR_MXCSR)], eax
+        ; movzx ecx, BYTE [rbp + field(layout::FFLAGS)]
+        ; movzx ecx, BYTE [rbp + rcx + field(layout::RAISED)]
+        ; or eax, ecx
         ; mov [rbp + field(layout::GUEST_MXCSR)], eax
         ; stmxcsr [rbp + field(layout::HOST_MXCSR)]
         ; call =>rearm
