@@ -12,6 +12,7 @@ use super::translated::Enter;
 use super::trap::{Cause, Exception};
 use super::{Flow, Hart};
 use crate::irq::HartWires;
+use crate::isa::privileged::pseudo;
 use crate::isa::row::Exec;
 use crate::isa::{self, decode, Op};
 use crate::jit::{self, Translator};
@@ -99,7 +100,9 @@ impl Hart {
                     continue;
                 }
             };
-            if !std::mem::take(&mut interpret) {
+            // Behind it the translation may go on.
+            let alone = std::mem::take(&mut interpret);
+            if !alone {
                 if let Some((enter, address)) = self.translation(code, number) {
                     match self.enter_translated(enter, address) {
                         jit::Exit::Go => {}
@@ -110,7 +113,9 @@ impl Hart {
                 }
             }
             let page = code.decoded.enter(&self.platform.ram, number, self.code_generation);
-            if self.execute_page(page, wires, self.progress.limit) {
+            let limit = self.progress.limit;
+            let over = if alone { self.execute_one(page, wires, limit) } else { self.execute_page(page, wires, limit) };
+            if over {
                 return;
             }
         }
@@ -165,6 +170,23 @@ impl Hart {
                 return false;
             }
         }
+    }
+
+    /// Execute the one instruction at `self.pc`, which lies in `page`. Whether it is time to attend.
+    fn execute_one(&mut self, page: &mut Page, wires: &HartWires, limit: u64) -> bool {
+        let slot = slot(self.pc);
+        if page.ops[slot].id == pseudo::UNDECODED {
+            page.decode(slot);
+        }
+        match page.ops[slot].id {
+            pseudo::CROSSING => self.cross(page.half(slot)),
+            _ => self.step(&page.ops[slot], page.word(slot)),
+        }
+        let attend = self.retired >= limit || wires.attention();
+        if !attend && self.recheck {
+            self.accept_interrupt();
+        }
+        attend
     }
 
     /// The inner loop: execute from `self.pc`, which lies in `page`. Returns with the state exact, in front of the operation

@@ -138,7 +138,7 @@ impl Emitter<'_> {
     }
 
     /// Write `op`. Whether nothing behind it is reached from it.
-    fn operation(&mut self, op: &Op, slot: usize, next: Option<usize>) -> bool {
+    pub fn operation(&mut self, op: &Op, slot: usize, next: Option<usize>) -> bool {
         if let Some(jumped) = self.control(op, slot, next) {
             return jumped;
         }

@@ -3,7 +3,7 @@
 use dynasm::dynasm;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
-use super::emitter::Emitter;
+use super::emitter::{Emitter, Site};
 use super::registers::{field, Place, RAX, RDX};
 use crate::hart::layout;
 use crate::isa::{base, row, rv64d, rv64f, rv64i, Op, SINK};
@@ -25,6 +25,8 @@ pub(super) struct Run {
     low: i32,
     /// Accesses that are left.
     left: usize,
+    /// Behind the last one.
+    end: DynamicLabel,
 }
 
 /// An access of the plain kind.
@@ -99,9 +101,9 @@ impl Emitter<'_> {
         let (_, first) = &ops[0];
         let Some(access) = Access::of(first) else { return };
         let (mut low, mut high) = (first.imm, first.imm + access.size);
-        let (mut store, mut float, mut count) = (access.store, access.float, 1);
+        let (mut store, mut float, mut count, mut length) = (access.store, access.float, 1, 1);
         let mut redefined = writes(first, first.rs1);
-        for (_, op) in &ops[1..] {
+        for (i, (_, op)) in ops.iter().enumerate().skip(1) {
             if redefined {
                 break;
             }
@@ -115,6 +117,7 @@ impl Emitter<'_> {
                     store |= access.store;
                     float |= access.float;
                     count += 1;
+                    length = i + 1;
                 }
                 None if keeps_pointer(op) => {}
                 _ => break,
@@ -126,10 +129,26 @@ impl Emitter<'_> {
                 // In front of the translation, which may mark pages.
                 self.arm();
             }
-            self.run = Some(Run { register: first.rs1, low, left: count });
-            self.translate_address(first.rs1, low, high - low, store);
+            let (apart, end) = (self.asm.new_dynamic_label(), self.asm.new_dynamic_label());
+            self.run = Some(Run { register: first.rs1, low, left: count, end });
+            self.translate_or(apart, first.rs1, low, high - low, store);
             dynasm!(self.asm; .arch x64; mov rdx, rax);
+            let (ops, site, float) = (ops[..length].to_vec(), self.here, self.float);
+            self.cold(move |e| {
+                (e.float, e.flags) = (float, None);
+                e.run_apart(apart, end, &ops, site);
+            });
         }
+    }
+
+    /// What is done when the accesses of a run cannot be translated together, as when they lie in two pages: one by one.
+    fn run_apart(&mut self, apart: DynamicLabel, end: DynamicLabel, ops: &[(usize, Op)], site: Site) {
+        dynasm!(self.asm; .arch x64; =>apart);
+        for (i, (slot, op)) in ops.iter().enumerate() {
+            self.here = Site { offset: *slot as i32 * 2, ahead: site.ahead - i as i32 };
+            self.operation(op, *slot, None);
+        }
+        dynasm!(self.asm; .arch x64; jmp =>end);
     }
 
     /// Write `op` if it is a plain load or store.
@@ -142,10 +161,12 @@ impl Emitter<'_> {
             Some(run) if run.register == op.rs1 && run.left > 0 => {
                 let offset = op.imm - run.low;
                 run.left -= 1;
-                if run.left == 0 {
-                    self.run = None;
-                }
+                let end = (run.left == 0).then_some(run.end);
                 self.access(op, RDX, offset);
+                if let Some(end) = end {
+                    self.run = None;
+                    dynasm!(self.asm; .arch x64; =>end);
+                }
             }
             _ => {
                 self.translate_address(op.rs1, op.imm, access.size, access.store);
@@ -157,6 +178,12 @@ impl Emitter<'_> {
 
     /// `rax` = host address of the `size` bytes at integer register `register` plus `offset`.
     pub fn translate_address(&mut self, register: u8, offset: i32, size: i32, store: bool) {
+        let fail = self.side_exit();
+        self.translate_or(fail, register, offset, size, store);
+    }
+
+    /// The same; what cannot be translated goes to `fail`.
+    fn translate_or(&mut self, fail: DynamicLabel, register: u8, offset: i32, size: i32, store: bool) {
         let (retry, cold) = (self.asm.new_dynamic_label(), self.asm.new_dynamic_label());
         let array = field(if store { layout::STORE } else { layout::LOAD });
         self.virtual_address(register, offset);
@@ -171,7 +198,6 @@ impl Emitter<'_> {
             ; ja =>cold
             ; add rax, [rcx + 8]
         );
-        let fail = self.side_exit();
         self.cold(move |e| e.miss(cold, retry, fail, register, offset, size, store));
     }
 
