@@ -148,6 +148,27 @@ impl GuestRam {
         Ok(())
     }
 
+    /// Copy the next `len` bytes of `file` to guest-physical `gpa`.
+    ///
+    /// # Errors
+    /// As [`GuestRam::write`]; the host's; or when the file ends before.
+    pub fn write_from(&self, gpa: u64, file: &mut File, len: usize) -> io::Result<()> {
+        self.check(gpa, len)?;
+        let host = self.host.wrapping_add((gpa - self.base) as usize);
+        self.take_pages(host, len);
+        self.memory.read_exact_volatile_from(GuestAddress(gpa), file, len).map_err(io::Error::other)?;
+        self.written(host, len);
+        Ok(())
+    }
+
+    /// Take the host's pages for `len` bytes at `host`, all at once: to do so at each first touch costs several times as much.
+    fn take_pages(&self, host: *mut u8, len: usize) {
+        let start = host.map_addr(|host| host & !0xfff);
+        let len = (host.addr() + len).next_multiple_of(4096) - start.addr();
+        // SAFETY: whole pages of the mapping. A host that cannot do it, or has no memory, shows that at the first touch.
+        unsafe { libc::madvise(start.cast(), len, libc::MADV_POPULATE_WRITE) };
+    }
+
     /// Fill `bytes` from guest-physical `gpa`.
     ///
     /// # Errors

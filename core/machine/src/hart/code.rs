@@ -17,6 +17,8 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Halfwords in a page: each may begin an instruction.
 pub(super) const SLOTS: usize = 2048;
 const CHUNKS: usize = 512;
+/// Slots that are forgotten together when another page takes the place.
+const PART: usize = SLOTS / u32::BITS as usize;
 /// Pages that all harts of a machine may hold: about 16 MB.
 const PAGES_IN_ALL: usize = 560;
 /// Bounds of one hart's share.
@@ -38,6 +40,8 @@ pub(super) struct Page {
     since: u32,
     /// By halfword: jumps that may still lead there before it is hot.
     pub heat: [u8; SLOTS],
+    /// By 64 slots: something has been decoded there.
+    parts: u32,
     /// Entered since the last search for a page to replace.
     used: bool,
 }
@@ -51,6 +55,7 @@ impl Page {
             generation: 0,
             since: 0,
             heat: [0; SLOTS],
+            parts: 0,
             used: false,
         });
         page.ops[SLOTS] = PAGE_END;
@@ -77,6 +82,7 @@ impl Page {
     /// Decode `slot`.
     pub fn decode(&mut self, slot: usize) {
         let crossing = slot == SLOTS - 1 && length(self.half(slot)) == 4;
+        self.parts |= 1 << (slot / PART);
         self.ops[slot] = if crossing { CROSSING } else { decode(self.word(slot)) };
     }
 
@@ -87,7 +93,10 @@ impl Page {
         for (copy, chunk) in self.copy.iter_mut().zip(ram.page(number)) {
             *copy = u64::from_le(chunk.load(Relaxed));
         }
-        self.ops[..SLOTS].fill(UNDECODED);
+        let parts = std::mem::take(&mut self.parts);
+        (0..u32::BITS).filter(|part| parts >> part & 1 == 1).for_each(|part| {
+            self.ops[part as usize * PART..][..PART].fill(UNDECODED);
+        });
         self.heat.fill(threshold);
         self.number = number;
     }

@@ -4,7 +4,8 @@
 
 use super::Problem;
 
-const LENGTH: usize = 64;
+/// Bytes of it.
+pub(super) const LENGTH: usize = 64;
 const TEXT_OFFSET: usize = 8;
 const IMAGE_SIZE: usize = 16;
 const FLAGS: usize = 24;

@@ -3,8 +3,6 @@
 
 use std::path::PathBuf;
 
-use vm_memory::{Bytes, GuestAddress};
-
 use super::{open, Error, Problem};
 use crate::layout::RAM_BASE;
 use crate::memory::GuestRam;
@@ -51,9 +49,8 @@ impl Initrd {
         }
         for (path, mut file, offset, length) in members {
             // A file that shrank since it was measured ends early here, and is an error.
-            ram.guest_memory()
-                .read_exact_volatile_from(GuestAddress(start + offset), &mut file, length as usize)
-                .map_err(|error| Error { path: path.clone(), problem: Problem::Io(std::io::Error::other(error)) })?;
+            ram.write_from(start + offset, &mut file, length as usize)
+                .map_err(|error| Error { path: path.clone(), problem: Problem::Io(error) })?;
         }
         Ok(Some(Self { start, end: start + size }))
     }

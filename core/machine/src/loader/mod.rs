@@ -7,6 +7,7 @@ mod initrd;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 pub use initrd::Initrd;
@@ -107,8 +108,24 @@ pub struct Loaded {
 /// Names the file and what is wrong with it, or how much memory it needs.
 pub fn load_program(ram: &GuestRam, path: &Path, place: Place) -> Result<Loaded, Error> {
     let fail = |problem| Error { path: path.to_owned(), problem };
+    if let Some(loaded) = load_image(ram, path, place).map_err(fail)? {
+        return Ok(loaded);
+    }
     let bytes = read_program(ram, path).map_err(fail)?;
     load_bytes(ram, &bytes, place).map_err(fail)
+}
+
+/// Load a plain Linux Image without a look at anything but its header. `None`: it is something else.
+fn load_image(ram: &GuestRam, path: &Path, place: Place) -> Result<Option<Loaded>, Problem> {
+    let (mut file, length) = open(path)?;
+    let mut head = [0; image::LENGTH];
+    if file.read_exact_at(&mut head, 0).is_err() || elf::is_elf(&head) {
+        return Ok(None);
+    }
+    let Some(header) = image::Header::parse(&head)? else { return Ok(None) };
+    let loaded = room(ram, Some(&header), length, place)?;
+    ram.write_from(loaded.start, &mut file, length as usize).map_err(Problem::Io)?;
+    Ok(Some(loaded))
 }
 
 /// Where a program that does not say so itself goes.
@@ -124,12 +141,19 @@ fn load_bytes(ram: &GuestRam, bytes: &[u8], place: Place) -> Result<Loaded, Prob
     if elf::is_elf(bytes) {
         return elf::load(ram, bytes, place.flat);
     }
-    let (base, size) = match image::Header::parse(bytes)? {
+    let loaded = room(ram, image::Header::parse(bytes)?.as_ref(), bytes.len() as u64, place)?;
+    ram.write(loaded.start, bytes).map_err(Problem::Io)?;
+    Ok(loaded)
+}
+
+/// Where a program of `length` bytes goes that is no ELF.
+fn room(ram: &GuestRam, header: Option<&image::Header>, length: u64, place: Place) -> Result<Loaded, Problem> {
+    let (base, size) = match header {
         Some(header) => (
             place.image.map_or(Some(KERNEL_BASE), |base| base.checked_add(header.text_offset)),
-            header.image_size.max(bytes.len() as u64),
+            header.image_size.max(length),
         ),
-        None => (Some(place.flat), bytes.len() as u64),
+        None => (Some(place.flat), length),
     };
     let outside = |base| Problem::OutsideRam { what: "its text offset", base, size, ram: ram.size() };
     let base = base.ok_or_else(|| outside(u64::MAX))?;
@@ -138,7 +162,6 @@ fn load_bytes(ram: &GuestRam, bytes: &[u8], place: Place) -> Result<Loaded, Prob
             base.wrapping_sub(RAM_BASE).checked_add(size).filter(|needed| base >= RAM_BASE && *needed < 1 << 40);
         return Err(needed.map_or_else(|| outside(base), |needed| Problem::TooLarge { needed, ram: ram.size() }));
     }
-    ram.write(base, bytes).map_err(Problem::Io)?;
     Ok(Loaded { start: base, entry: base, end: base + size })
 }
 
