@@ -1,4 +1,4 @@
-"""`python -m tests.isa.ours ELF HARTS SECONDS [interpret]`: run a bare-metal program on our machine.
+"""`python -m tests.isa.ours ELF HARTS SECONDS [interpret] [sbi]`: run a bare-metal program on our machine.
 
 It runs in a process of its own, so that what ends a process is a failure like others, and so that the environment of
 one run (`VKD_TRANSLATE_AFTER`, `VKD_CODE_BYTES`) is not that of another. Standard output is what the program writes to
@@ -18,9 +18,10 @@ CRASHED = 101
 LATE = 102
 
 
-def main(elf: Path, harts: int, seconds: float, *, translate: bool) -> int:
-    """Run `elf` with no firmware until it ends."""
-    machine = Machine(memory=MEMORY, harts=harts, kernel=elf, firmware="none", translate=translate)
+def main(elf: Path, harts: int, seconds: float, *, translate: bool, sbi: bool) -> int:
+    """Run `elf`, with the built-in firmware or none, until it ends."""
+    firmware = "builtin" if sbi else "none"
+    machine = Machine(memory=MEMORY, harts=harts, kernel=elf, firmware=firmware, translate=translate)
     machine.start()
     deadline = time.monotonic() + seconds
     ended = None
@@ -40,4 +41,5 @@ def main(elf: Path, harts: int, seconds: float, *, translate: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), translate=sys.argv[4:] != ["interpret"]))
+    elf, harts, seconds, *words = sys.argv[1:]
+    sys.exit(main(Path(elf), int(harts), float(seconds), translate="interpret" not in words, sbi="sbi" in words))

@@ -47,12 +47,12 @@ class Runner(Protocol):
     def missing(self) -> str | None:
         """Say why it cannot run here, or give `None`."""
 
-    def run(self, elf: Path, harts: int, seconds: float) -> Outcome:
-        """Run until the program ends or `seconds` have passed."""
+    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False) -> Outcome:
+        """Run until the program ends or `seconds` have passed; with `sbi` in S-mode on firmware."""
 
 
 class Qemu:
-    """QEMU's `virt` board without firmware."""
+    """QEMU's `virt` board, with its own OpenSBI or none."""
 
     name = "qemu"
     defines: tuple[str, ...] = ()
@@ -63,10 +63,22 @@ class Qemu:
             return f"{QEMU} is not installed (Debian package qemu-system-misc)"
         return None
 
-    def run(self, elf: Path, harts: int, seconds: float) -> Outcome:
+    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False) -> Outcome:
         """Run `elf`; the finisher's code, cut to 8 bits, is QEMU's exit code."""
         command = [
-            *(QEMU, "-M", "virt", "-cpu", CPU, "-bios", "none", "-m", f"{MEMORY >> 20}M", "-smp", str(harts)),
+            *(
+                QEMU,
+                "-M",
+                "virt",
+                "-cpu",
+                CPU,
+                "-bios",
+                "default" if sbi else "none",
+                "-m",
+                f"{MEMORY >> 20}M",
+                "-smp",
+                str(harts),
+            ),
             *("-display", "none", "-monitor", "none", "-serial", "stdio", "-kernel", str(elf)),
         ]
         try:
@@ -94,9 +106,10 @@ class Machine:
             return f"the native module is not built: {error}"
         return None if hasattr(native, "Machine") else "the native module has no Machine"
 
-    def run(self, elf: Path, harts: int, seconds: float) -> Outcome:
-        """Run `elf` with no firmware; anything but power-off is a failure. A negative code is a signal's."""
+    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False) -> Outcome:
+        """Run `elf`; anything but power-off is a failure. A negative code is a signal's."""
         command = [sys.executable, "-m", "tests.isa.ours", str(elf), str(harts), str(seconds), *self._words]
+        command += ["sbi"] if sbi else []
         environment = {**os.environ, **self._environment}
         try:
             done = subprocess.run(

@@ -16,6 +16,10 @@ SECONDS = 60
 Build = Callable[[Path, Runner], Path]
 
 
+KERNEL = 0x80200000
+"""Where firmware starts a program."""
+
+
 def harts(source: Path) -> int:
     """Read how many harts a program wants from its `// harts: N` line; one when it does not say."""
     for line in source.read_text().splitlines():
@@ -24,13 +28,18 @@ def harts(source: Path) -> int:
     return 1
 
 
+def on_firmware(source: Path) -> bool:
+    """Tell whether a program runs in S-mode on firmware."""
+    return "// firmware: sbi" in source.read_text().splitlines()
+
+
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     folder = tmp_path_factory.mktemp("isa")
 
     def assemble(source: Path, runner: Runner) -> Path:
         elf = folder / f"{source.stem}-{runner.name}.elf"
-        toolchain.assemble(source, elf, runner.defines)
+        toolchain.assemble(source, elf, runner.defines, KERNEL if on_firmware(source) else toolchain.RAM)
         return elf
 
     return assemble
@@ -46,7 +55,7 @@ def test_program(source: Path, runner: Runner, build: Build) -> None:
     for reason in (toolchain.missing(), runner.missing()):
         if reason is not None:
             pytest.skip(reason)
-    outcome = runner.run(build(source, runner), harts(source), SECONDS)
+    outcome = runner.run(build(source, runner), harts(source), SECONDS, sbi=on_firmware(source))
     assert outcome.code == 0, (
         f"{source.name} on {runner.name}: {outcome.code}: {outcome.output.decode(errors='replace')}"
     )

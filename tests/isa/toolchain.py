@@ -23,8 +23,11 @@ def missing() -> str | None:
     return None
 
 
-def assemble(source: Path, elf: Path, defines: Sequence[str] = ()) -> None:
-    """Make the ELF program `elf`, linked to the start of RAM, from the preprocessed assembly in `source`.
+RAM = 0x80000000
+
+
+def assemble(source: Path, elf: Path, defines: Sequence[str] = (), start: int = RAM) -> None:
+    """Make the ELF program `elf`, linked to `start`, from the preprocessed assembly in `source`.
 
     Raises:
         AssemblyError: with the tool's messages.
@@ -33,7 +36,13 @@ def assemble(source: Path, elf: Path, defines: Sequence[str] = ()) -> None:
     command = [
         COMPILER,
         *(f"-march={ISA}", "-mabi=lp64d", "-mcmodel=medany", "-nostdlib", "-static", "-fno-pic", "-no-pie"),
-        *("-Wl,--no-relax", "-Wl,--build-id=none", f"-Wl,-T,{INCLUDE / 'link.ld'}", "-Wl,--no-warn-rwx-segments"),
+        *(
+            "-Wl,--no-relax",
+            f"-Wl,--defsym=RAM_START={start:#x}",
+            "-Wl,--build-id=none",
+            f"-Wl,-T,{INCLUDE / 'link.ld'}",
+            "-Wl,--no-warn-rwx-segments",
+        ),
         *(f"-D{name}" for name in defines),
         *("-I", str(INCLUDE), "-x", "assembler-with-cpp", str(source), "-o", str(elf)),
     ]

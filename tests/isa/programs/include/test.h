@@ -3,6 +3,9 @@
 // A program includes this file, begins its code with PROGRAM and ends it with PASS. A failed check prints
 // "line N: got X, want Y" on the UART, N being the line in the program, and reports failure.
 //
+// A program that says "// firmware: sbi" and defines SBI before it includes this file is an S-mode program of firmware's. Its
+// harts have numbers in tp, from 0 on, whatever the firmware calls them; START_HARTS starts HARTS of them.
+//
 // STRICT is defined where the machine must keep to the letter of the specification; QEMU does not everywhere.
 //
 // Registers that the macros own: gp (line of the check under way), s8..s11 (cause, value, pc and status of the last trap),
@@ -100,6 +103,15 @@
 // Run the code at `label` in `mode` until its first trap that comes to M, which must be of `cause`.
 #define RUN(mode, label, cause) li gp, __LINE__; CATCH(8f); ENTER(mode, label); 8: EXPECT(s8, cause)
 
+// Calls of the firmware. Clobbers a6 and a7, the result is in a0 and a1.
+#define SBI_CALL(extension, function) li a7, extension; li a6, function; ecall
+#define SBI_HSM 0x48534d
+#define SBI_RFENCE 0x52464e43
+// Clobbers a0..a2, t0..t3.
+#define START_HARTS(harts) li t0, 0; li t1, 1; la t2, boot_hart; ld t2, 0(t2); \
+    1: beq t0, t2, 2f; mv a0, t0; la a1, start_other; mv a2, t1; SBI_CALL(SBI_HSM, 0); EXPECT(a0, 0); addi t1, t1, 1; \
+    2: addi t0, t0, 1; li t3, harts; bne t0, t3, 1b
+
 #define PROGRAM .section .text.start, "ax"; .globl _start; _start: j start_up; .text; main:
 #define PASS li t5, 0x5555; j finish
 
@@ -107,6 +119,25 @@
     .text
     .balign 4
 start_up:
+#ifdef SBI
+    li tp, 0
+    la t0, boot_hart
+    sd a0, 0(t0)
+started:
+    la t0, s_trap
+    csrw stvec, t0
+    csrw sscratch, zero
+    csrw sie, zero
+    li t0, 1 << 13
+    csrs sstatus, t0
+    beqz tp, main
+    la t1, secondary
+    jr t1
+// Its number is in a1.
+start_other:
+    mv tp, a1
+    j started
+#else
     la t0, m_trap
     csrw mtvec, t0
     csrw mscratch, zero
@@ -129,6 +160,7 @@ start_up:
     beqz t0, main
     la t1, secondary
     jr t1
+#endif
 #ifndef SECONDARY
 secondary:
     wfi
@@ -251,5 +283,6 @@ text_value: .asciz ", value 0x"
 text_pc: .asciz ", pc 0x"
 text_end: .asciz "\n"
     .bss
+boot_hart: .skip 8
     .balign 4096
 stacks: .skip 4096 * 8
