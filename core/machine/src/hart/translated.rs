@@ -85,8 +85,9 @@ impl Default for Progress {
 pub(crate) mod layout {
     use std::mem::offset_of;
 
+    pub use super::super::csr::number::{FCSR as FCSR_NUMBER, FFLAGS as FFLAGS_NUMBER, FRM as FRM_NUMBER};
+    pub use super::super::csr::status::FS;
     use super::super::csr::Csrs;
-    pub use super::super::csr::{number::FFLAGS as FFLAGS_NUMBER, status::FS};
     use super::{Hart, Progress};
     use crate::hart::atomic::Reservation;
     use crate::vpagetable::Selected;

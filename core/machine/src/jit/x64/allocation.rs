@@ -87,7 +87,7 @@ fn weights(blocks: &[Block]) -> Vec<i64> {
 /// Whether control passes elsewhere at the end of `block`, or in it.
 fn leaves_region(block: &Block) -> bool {
     let far = |op: &Op| op.id == rv64i::JALR || (op.id == rv64i::JAL && op.rd != crate::isa::SINK);
-    block.ops.iter().any(|(_, op)| far(op) || row(op.id).system && !super::float::is_flags(op))
+    block.ops.iter().any(|(_, op)| far(op) || row(op.id).system && !super::float::is_state(op))
 }
 
 /// The integer registers that `op` names.

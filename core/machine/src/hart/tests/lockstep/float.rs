@@ -3,7 +3,7 @@
 use super::assemble::{csr, i, r, s, Code};
 use super::random::Random;
 use super::steps::{destination, register, POINTERS};
-use crate::hart::csr::number as n;
+use crate::hart::csr::{number as n, status};
 use crate::isa::format::Format;
 use crate::isa::privileged::{CSRRC, CSRRCI, CSRRS, CSRRSI, CSRRW, CSRRWI};
 use crate::isa::rv64d::{FLD, FMV_D_X, FSD};
@@ -43,6 +43,13 @@ pub fn state(random: &mut Random, code: &mut Code) {
 pub fn run(random: &mut Random, code: &mut Code) {
     let first = random.pick(&[base::RV64F, base::RV64D]);
     let (mixed, pointer) = (random.one_in(4), random.pick(&POINTERS));
+    if random.one_in(4) {
+        // Off, initial, clean or dirty.
+        code.li(7, status::FS);
+        code.word(csr(CSRRC, 0, n::SSTATUS, 7));
+        code.li(7, random.below(4) << 13);
+        code.word(csr(CSRRS, 0, n::SSTATUS, 7));
+    }
     if random.one_in(2) {
         code.word(csr(CSRRWI, 0, n::FRM, random.pick(&[0, 0, 0, 1, 2, 3, 4])));
     }
@@ -54,7 +61,7 @@ pub fn run(random: &mut Random, code: &mut Code) {
     for _ in 0..3 + random.below(14) {
         let (value, offset) = (random.pick(&REGISTERS), 8 * random.below(8) as i64);
         match random.below(16) {
-            0 => code.word(csr(CSRRS, destination(random), n::FFLAGS, 0)),
+            0 => code.word(csr(CSRRS, destination(random), random.pick(&[n::FFLAGS, n::FFLAGS, n::FRM, n::FCSR]), 0)),
             1 => {
                 let (rd, from) = (random.pick(&[0, 0, 6]), random.pick(&[0, 6, 7]));
                 code.word(csr(CSRRW, rd, n::FFLAGS, from));

@@ -8,7 +8,9 @@ use dynasmrt::{DynasmApi, DynasmLabelApi};
 
 use super::super::registers::{self, RAX};
 use super::pins::{place, Place, X14, X15};
-use super::{either, rounds, rounds_like_host, rv64d, rv64f, Current, Emitter, Op, Rounding, Width};
+use super::{
+    either, field, layout, rounds, rounds_like_host, rv64d, rv64f, Current, Emitter, Op, Rounding, Width, DYNAMIC,
+};
 
 /// Whether `op` is one of these and there is code for it.
 pub(super) fn is_inline(op: &Op) -> bool {
@@ -16,8 +18,10 @@ pub(super) fn is_inline(op: &Op) -> bool {
         rounds(op)
     } else if to_unsigned(op) {
         op.rm == Rounding::TowardZero as u8
+    } else if from_integer(op) {
+        rounds(op)
     } else {
-        rounds_like_host(op) && (to_signed(op) || from_integer(op) || op.id == rv64d::FCVT_S_D)
+        rounds_like_host(op) && (to_signed(op) || op.id == rv64d::FCVT_S_D)
     }
 }
 
@@ -87,9 +91,6 @@ impl Emitter<'_> {
 
     fn float_of_integer(&mut self, current: Current) {
         let Current { op: o, width, .. } = current;
-        if !is_exact(&o) {
-            self.require_rounding(current);
-        }
         let target = self.float_target(o.rd);
         self.ones(X15);
         let long = either!(o, FCVT_S_L / FCVT_D_L, FCVT_S_LU / FCVT_D_LU);
@@ -106,6 +107,9 @@ impl Emitter<'_> {
                 (registers::Place::Memory(at), false) => dynasm!(self.asm; .arch x64; mov eax, [BYTE rbp + at]),
             }
         }
+        if !is_exact(&o) && o.rm != DYNAMIC {
+            self.require_exact_or_rounding(current);
+        }
         match width {
             Width::Double => dynasm!(self.asm; .arch x64; vcvtsi2sd Rx(target), Rx(X15), rax),
             Width::Single => dynasm!(self.asm; .arch x64; vcvtsi2ss Rx(target), Rx(X15), rax),
@@ -113,14 +117,51 @@ impl Emitter<'_> {
         self.float_write(o.rd, target, width);
     }
 
+    /// Leave it to the row unless the rounding mode is the armed one, or the integer in `rax` so small that nothing is rounded.
+    fn require_exact_or_rounding(&mut self, current: Current) {
+        let (cold, back) = (self.asm.new_dynamic_label(), self.asm.new_dynamic_label());
+        let spare = match current.width {
+            Width::Double => 10,
+            Width::Single => 39,
+        };
+        dynasm!(self.asm
+            ; .arch x64
+            ; cmp BYTE [rbp + field(layout::FRM)], BYTE current.op.rm as i8
+            ; jne =>cold
+            ; =>back
+        );
+        self.cold(move |e| {
+            dynasm!(e.asm
+                ; .arch x64
+                ; =>cold
+                ; mov rcx, rax
+                ; shl rcx, BYTE spare
+                ; sar rcx, BYTE spare
+                ; cmp rcx, rax
+                ; je =>back
+                ; jmp =>current.row
+            );
+        });
+    }
+
     fn signed_of_float(&mut self, current: Current) {
         let Current { op: o, width, .. } = current;
-        let (word, truncates) = (either!(o, FCVT_W_S / FCVT_W_D), o.rm == Rounding::TowardZero as u8);
+        let word = either!(o, FCVT_W_S / FCVT_W_D);
+        let mut truncates = o.rm == Rounding::TowardZero as u8;
+        let mut from = place(o.rs1);
         self.require(o.rs1, width);
-        if !truncates {
+        if o.id == rv64d::FCVT_W_D && !truncates {
             self.require_rounding(current);
+        } else if o.rm != DYNAMIC && !truncates {
+            // First to an integer in the same format: what is inexact then lies in the integers' range.
+            let mode = if o.rm == Rounding::NearestEven as u8 { 0 } else { o.rm as i8 - 1 };
+            let a = self.float_read(o.rs1, X14);
+            match width {
+                Width::Double => dynasm!(self.asm; .arch x64; vroundsd Rx(X15), Rx(a), Rx(a), mode),
+                Width::Single => dynasm!(self.asm; .arch x64; vroundss Rx(X15), Rx(a), Rx(a), mode),
+            }
+            (from, truncates) = (Place::Host(X15), true);
         }
-        let from = place(o.rs1);
         match (word, truncates) {
             (true, true) => to_integer!(self, width, vcvttsd2si / vcvttss2si, Rd, from),
             (true, false) => to_integer!(self, width, vcvtsd2si / vcvtss2si, Rd, from),

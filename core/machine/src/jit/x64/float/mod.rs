@@ -13,16 +13,16 @@
 mod arithmetic;
 mod compare;
 mod convert;
-mod flags;
 mod moves;
 mod operands;
 mod pins;
+mod state;
 pub(super) mod stubs;
 
 use dynasm::dynasm;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
-pub(super) use flags::is_flags;
+pub(super) use state::is_state;
 
 use super::emitter::Emitter;
 use super::registers::field;
@@ -89,7 +89,7 @@ const DYNAMIC: u8 = 7;
 impl Emitter<'_> {
     /// Write `op` if it is of the kind.
     pub fn float(&mut self, op: &Op, slot: usize) -> bool {
-        if self.float_flags(op) {
+        if self.float_state(op) {
             return true;
         }
         if !is_inline(op) {
