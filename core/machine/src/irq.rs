@@ -79,6 +79,12 @@ impl HartWires {
         self.pending.load(Ordering::Acquire)
     }
 
+    /// Where the bits of [`HartWires::pending`] lie.
+    #[must_use]
+    pub fn pending_address(&self) -> usize {
+        (&raw const self.pending).expose_provenance()
+    }
+
     /// Drive interrupt `bit` (a number from [`interrupt`]) to `level`; a rising wire gets the hart's attention.
     pub fn set(&self, bit: u64, level: bool) {
         if level {

@@ -9,7 +9,7 @@ mod atomic;
 mod attend;
 mod block;
 mod code;
-mod csr;
+pub(crate) mod csr;
 mod fence;
 mod float;
 pub mod mailbox;
@@ -30,7 +30,7 @@ use crate::irq::HartWires;
 use crate::platform::Platform;
 use crate::vpagetable::{Tlb, View, WindowLimits};
 
-pub use block::CacheBlock;
+pub use block::{CacheBlock, BLOCK_SIZE};
 pub(crate) use translated::layout;
 pub use translated::Decoded;
 pub use trap::{Cause, Exception};
@@ -114,6 +114,8 @@ pub struct Hart {
     id: usize,
     platform: Arc<Platform>,
     wires: Arc<HartWires>,
+    /// Where the bits of the wires lie, for translated code.
+    wired: usize,
 }
 
 impl Hart {
@@ -149,6 +151,7 @@ impl Hart {
             progress: Progress::default(),
             id,
             platform,
+            wired: wires.pending_address(),
             wires,
         };
         if hart.platform.builtin_sbi {

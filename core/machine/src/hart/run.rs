@@ -228,7 +228,13 @@ impl Hart {
 
     /// Execute `op`, of the bits `word`, at `self.pc` with the state exact before and after.
     pub(super) fn step(&mut self, op: &Op, word: u32) {
-        match (isa::row(op.id).exec)(self, op, self.pc) {
+        self.step_by(isa::row(op.id).exec, op, word);
+    }
+
+    /// [`Hart::step`] of an operation whose row says `exec`.
+    #[inline]
+    pub(super) fn step_by(&mut self, exec: Exec, op: &Op, word: u32) {
+        match exec(self, op, self.pc) {
             Flow::Jump => {
                 self.retired += 1;
                 self.pc = self.next_pc;

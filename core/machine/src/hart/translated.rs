@@ -2,7 +2,7 @@
 
 use super::Hart;
 use crate::fpu::Flags;
-use crate::isa::{self, Op};
+use crate::isa::Op;
 use crate::jit::{Embedded, Exit, GO_ON};
 use crate::vpagetable::{Access, Translation};
 
@@ -106,6 +106,13 @@ pub(crate) mod layout {
     pub const ACCRUED: usize = offset_of!(Hart, progress) + offset_of!(Progress, accrued);
     pub const RAISED: usize = offset_of!(Hart, progress) + offset_of!(Progress, raised);
     pub const MSTATUS: usize = offset_of!(Hart, csr) + offset_of!(Csrs, mstatus);
+    pub const PRIVILEGE: usize = offset_of!(Hart, privilege);
+    pub const MENVCFG: usize = offset_of!(Hart, csr) + offset_of!(Csrs, menvcfg);
+    pub const MIE: usize = offset_of!(Hart, csr) + offset_of!(Csrs, mie);
+    /// Interrupts are pending by any of these three, the last of which is an address.
+    pub const MIP: usize = offset_of!(Hart, csr) + offset_of!(Csrs, mip);
+    pub const TIMERS: usize = offset_of!(Hart, timer_pending);
+    pub const WIRED: usize = offset_of!(Hart, wired);
     pub const FFLAGS: usize = offset_of!(Hart, csr) + offset_of!(Csrs, fflags);
     pub const FRM: usize = offset_of!(Hart, csr) + offset_of!(Csrs, frm);
     /// What is selected lies at the start of the TLB.
@@ -159,7 +166,7 @@ pub(crate) unsafe extern "sysv64" fn execute(hart: *mut Hart, embedded: *const E
     let (hart, embedded) = unsafe { (&mut *hart, &*embedded) };
     hart.take_flags();
     let pc = hart.progress.page.wrapping_add(u64::from(embedded.offset));
-    let flow = (isa::row(embedded.op.id).exec)(hart, &embedded.op, pc);
+    let flow = (embedded.exec)(hart, &embedded.op, pc);
     u64::from(flow != Flow::Next)
 }
 
@@ -177,7 +184,7 @@ pub(crate) unsafe extern "sysv64" fn system(hart: *mut Hart, embedded: *const Em
     hart.retired = limit.wrapping_sub((hart.progress.left + ahead) as u64);
     let next = hart.pc.wrapping_add(u64::from(embedded.op.len));
     hart.refetch = false;
-    hart.step(&embedded.op, embedded.word);
+    hart.step_by(embedded.exec, &embedded.op, embedded.word);
     let attend = hart.wires.attention() || hart.retired >= limit;
     if !attend && hart.recheck {
         hart.accept_interrupt();
@@ -191,4 +198,18 @@ pub(crate) unsafe extern "sysv64" fn system(hart: *mut Hart, embedded: *const Em
         hart.progress.left -= ahead - 1;
         GO_ON
     }
+}
+
+/// Let `mstatus` be `value`, no interrupt being let through by that. Not zero when the next instruction must be fetched anew.
+///
+/// # Safety
+/// As for [`fill`].
+pub(crate) unsafe extern "sysv64" fn status(hart: *mut Hart, value: u64) -> u64 {
+    // SAFETY: the caller's promise.
+    let hart = unsafe { &mut *hart };
+    hart.take_flags();
+    hart.refetch = false;
+    hart.write_status(value);
+    hart.recheck = false;
+    u64::from(hart.refetch)
 }

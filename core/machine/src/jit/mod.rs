@@ -84,6 +84,8 @@ fn code_bytes() -> Option<usize> {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Embedded {
+    /// What its row does.
+    pub exec: crate::isa::row::Exec,
     /// The operation.
     pub op: crate::isa::Op,
     /// The instruction's bits.

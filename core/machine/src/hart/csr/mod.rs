@@ -4,9 +4,10 @@
 //! `read.rs` and `write.rs` give each number its meaning.
 
 mod counter;
-pub(super) mod number;
+pub(crate) mod number;
+pub(crate) mod plain;
 mod read;
-pub(super) mod status;
+pub(crate) mod status;
 mod write;
 
 use super::{Exception, Flow, Hart, Privilege};
@@ -14,7 +15,7 @@ use crate::irq::interrupt;
 use crate::isa::{Op, SINK};
 
 /// Fields of `menvcfg` and `senvcfg`.
-pub(super) mod envcfg {
+pub(crate) mod envcfg {
     pub const FIOM: u64 = 1;
     pub const CBIE: u64 = 0b11 << 4;
     pub const CBCFE: u64 = 1 << 6;

@@ -20,15 +20,15 @@ pub const TW: u64 = 1 << 21;
 pub const TSR: u64 = 1 << 22;
 /// UXL and SXL: 64 bits, fixed.
 const XL: u64 = 2 << 32 | 2 << 34;
-const UXL: u64 = 3 << 32;
-const SD: u64 = 1 << 63;
+pub const UXL: u64 = 3 << 32;
+pub const SD: u64 = 1 << 63;
 
 /// Value after reset.
 pub const RESET: u64 = XL;
 /// Bits of `mstatus` that can be written; `MPP` has rules of its own.
 const WRITABLE: u64 = SIE | MIE | SPIE | MPIE | SPP | FS | MPRV | SUM | MXR | TVM | TW | TSR;
 /// Bits that `sstatus` shows and S-mode may write.
-const SUPERVISOR: u64 = SIE | SPIE | SPP | FS | SUM | MXR;
+pub const SUPERVISOR: u64 = SIE | SPIE | SPP | FS | SUM | MXR;
 
 /// `mstatus` as it reads.
 pub fn read(mstatus: u64) -> u64 {

@@ -135,7 +135,7 @@ impl Hart {
         Ok(())
     }
 
-    fn write_status(&mut self, mstatus: u64) {
+    pub(crate) fn write_status(&mut self, mstatus: u64) {
         let changed = self.csr.mstatus ^ mstatus;
         self.csr.mstatus = mstatus;
         self.recheck = true;

@@ -149,6 +149,8 @@ impl Emitter<'_> {
             || self.memory(op)
             || self.atomic(op, slot)
             || self.float(op, slot)
+            || self.csr(op, slot)
+            || self.zero_block(op, slot)
         {
             return false;
         }
@@ -162,7 +164,7 @@ impl Emitter<'_> {
     }
 
     /// Let the hart execute `op`, which needs only registers and memory.
-    fn execute(&mut self, op: &Op, slot: usize) {
+    pub fn execute(&mut self, op: &Op, slot: usize) {
         let (data, failed) = (self.embed(op, slot), self.side_exit());
         let stub = self.stubs.execute;
         self.restore();
@@ -173,7 +175,7 @@ impl Emitter<'_> {
     }
 
     /// Let the hart execute `op`, which needs the exact state.
-    fn system(&mut self, op: &Op, slot: usize) -> bool {
+    pub fn system(&mut self, op: &Op, slot: usize) -> bool {
         let data = self.embed(op, slot);
         let stub = self.stubs.system;
         self.restore();
@@ -187,6 +189,7 @@ impl Emitter<'_> {
     pub fn embed(&mut self, op: &Op, slot: usize) -> DynamicLabel {
         let data = self.asm.new_dynamic_label();
         let embedded = Embedded {
+            exec: crate::isa::row(op.id).exec,
             op: *op,
             word: self.decoded.word(slot),
             offset: self.here.offset as u32,
@@ -222,7 +225,7 @@ impl Emitter<'_> {
     }
 
     /// Leave through `stub` at `site`, giving back what was not executed.
-    fn leave(&mut self, label: DynamicLabel, site: Site, stub: usize) {
+    pub fn leave(&mut self, label: DynamicLabel, site: Site, stub: usize) {
         dynasm!(self.asm; .arch x64; =>label);
         self.restore();
         dynasm!(self.asm

@@ -14,6 +14,7 @@ mod memory;
 mod multiply;
 mod registers;
 mod stubs;
+mod system;
 
 pub(super) use emitter::emit;
 pub(super) use stubs::{write_stubs, Stubs};

@@ -39,6 +39,8 @@ pub(in crate::jit) struct Stubs {
     pub execute: usize,
     /// Call: the same for an operation that needs the exact state. Returns only when the code is to go on.
     pub system: usize,
+    /// Call: let `mstatus` be `rcx`. Leaves `rax` alone. Afterwards: not zero when the next instruction must be looked up.
+    pub status: usize,
     /// What concerns floating point.
     pub float: float::Stubs,
 }
@@ -217,6 +219,26 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
     );
     probe!(a, base + miss_at);
     dynasm!(a; .arch x64; =>attend; jmp =>exit);
+
+    let status = a.offset().0;
+    float::disarm_if_armed(&mut a, disarm);
+    for host in VOLATILE {
+        dynasm!(a; .arch x64; push Rq(host));
+    }
+    dynasm!(a
+        ; .arch x64
+        ; push rax
+        ; lea rdi, [rbp - BIAS]
+        ; mov rsi, rcx
+        ; mov rax, QWORD translated::status as *const () as i64
+        ; call rax
+        ; mov ecx, eax
+        ; pop rax
+    );
+    for host in VOLATILE.into_iter().rev() {
+        dynasm!(a; .arch x64; pop Rq(host));
+    }
+    dynasm!(a; .arch x64; test ecx, ecx; ret);
     let float = float::write(&mut a, base, execute, disarm, rearm);
 
     let code = a.finalize().expect("labels are all defined and near");
@@ -234,6 +256,7 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
         fill_store: base + fills[1],
         execute: base + execute,
         system: base + system,
+        status: base + status,
         float,
     }
 }

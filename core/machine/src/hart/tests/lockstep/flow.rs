@@ -6,7 +6,7 @@ use super::random::Random;
 use super::steps::{compressed, destination, instruction, rows, CALLS, TURNS};
 use crate::hart::csr::{number as n, status};
 use crate::isa::privileged::{
-    CSRRC, CSRRS, CSRRW, MRET, SFENCE_INVAL_IR, SFENCE_VMA, SFENCE_W_INVAL, SINVAL_VMA, SRET, WFI,
+    CSRRC, CSRRCI, CSRRS, CSRRSI, CSRRW, MRET, SFENCE_INVAL_IR, SFENCE_VMA, SFENCE_W_INVAL, SINVAL_VMA, SRET, WFI,
 };
 use crate::isa::rv64i::{
     ADD, ADDI, AND, ANDI, AUIPC, BEQ, BGE, BGEU, BLT, BLTU, BNE, EBREAK, ECALL, FENCE, FENCE_I, JALR, LD, LHU, LUI, LW,
@@ -187,10 +187,20 @@ pub fn status_bits(random: &mut Random, code: &mut Code) {
     let (initial, clean) = (1 << 13, 2 << 13);
     let bits =
         random.pick(&[SIE, MIE, SPIE, MPIE, SPP, MPP, FS, FS, initial, clean, MPRV, SUM, SUM, MXR, TW, TSR, SIE | MIE]);
+    let number = random.pick(&[n::SSTATUS, n::SSTATUS, n::MSTATUS]);
+    let rd = if random.one_in(2) { 0 } else { destination(random) };
+    if bits == SIE && random.one_in(2) {
+        return code.word(csr(random.pick(&[CSRRSI, CSRRCI]), rd, number, SIE as u8));
+    }
     code.li(6, bits);
     // The unit is mostly on.
     let set = if bits == FS { !random.one_in(4) } else { random.one_in(2) };
-    code.word(csr(if set { CSRRS } else { CSRRC }, 0, random.pick(&[n::SSTATUS, n::MSTATUS]), 6));
+    code.word(csr(if set { CSRRS } else { CSRRC }, rd, number, 6));
+    if random.one_in(3) {
+        // And back, as a whole.
+        let rd = destination(random);
+        code.words(&[csr(CSRRS, 6, n::SSTATUS, 0), csr(random.pick(&[CSRRS, CSRRC, CSRRW]), rd, n::SSTATUS, 6)]);
+    }
 }
 
 /// Interrupts of software and timers, pending at once or never, and what lets them through.
