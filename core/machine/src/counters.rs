@@ -53,7 +53,7 @@ counters! {
     ecalls,
     /// `ecall` that the built-in SBI answered.
     sbi_calls,
-    /// Instructions that read or write a CSR.
+    /// Instructions that read or write a CSR, but for those that translated code does by itself.
     csr_accesses,
     /// `sret` and `mret`.
     returns,

@@ -116,6 +116,8 @@ pub struct Hart {
     wires: Arc<HartWires>,
     /// Where the bits of the wires lie, for translated code.
     wired: usize,
+    /// What a helper that translated code called has panicked with.
+    panic: Option<Box<dyn std::any::Any + Send>>,
 }
 
 impl Hart {
@@ -152,6 +154,7 @@ impl Hart {
             id,
             platform,
             wired: wires.pending_address(),
+            panic: None,
             wires,
         };
         if hart.platform.builtin_sbi {

@@ -19,10 +19,13 @@ use crate::jit::{self, Translator};
 use crate::platform::Platform;
 use crate::power::Exit;
 
-/// Instructions between two looks at the clock: some ten microseconds.
-const BUDGET: u64 = 4096;
+/// Instructions between two looks at mail, timers and interrupt wires, give or take a block of code: some twenty microseconds.
+/// What becomes pending meanwhile is taken no later.
+const BUDGET: u64 = 16384;
 /// Traps and page changes do not end a budget by themselves; this many do.
 const MAX_TURNS: u32 = 1024;
+/// How often a jump leads to what could not be translated before that is tried again.
+const RETRY: u8 = 8;
 /// Size of the dispatch table: a power of two, so that an index needs a mask and no check.
 const DISPATCH: usize = 512;
 
@@ -130,9 +133,12 @@ impl Hart {
             let page = code.decoded.enter(ram, number, self.code_generation);
             if page.heat[slot] == 0 {
                 entry = translator.translate(&mut self.tlb, &page.decoded(), slot);
+                self.wires.counters.translations.set(translator.translations());
+                self.wires.counters.code_bytes.set(translator.code_bytes() as u64);
             }
             if entry.is_none() {
-                page.heat[slot] = page.heat[slot].wrapping_sub(1);
+                // Where there is nothing to translate, be it that it has just been changed, look again soon.
+                page.heat[slot] = page.heat[slot].checked_sub(1).unwrap_or(RETRY);
             }
         }
         let entry = entry?;
@@ -240,6 +246,7 @@ impl Hart {
                 self.pc = self.next_pc;
             }
             Flow::Trap => self.take_raised(word),
+            Flow::Crossing => self.cross(word as u16),
             _ => {
                 self.retired += 1;
                 self.pc = self.pc.wrapping_add(u64::from(op.len));

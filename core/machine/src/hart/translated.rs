@@ -1,5 +1,7 @@
 //! The hart's side of translated code: what it finds where, and what it calls.
 
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+
 use super::Hart;
 use crate::fpu::Flags;
 use crate::isa::Op;
@@ -127,13 +129,44 @@ pub(crate) mod layout {
 impl Hart {
     /// Run the translation at `code` of what is at the hart's pc.
     pub(super) fn enter_translated(&mut self, enter: Enter, code: u64) -> Exit {
-        self.progress.left = self.progress.limit.wrapping_sub(self.retired) as i64;
+        let entered = self.retired;
+        self.progress.left = self.progress.limit.wrapping_sub(entered) as i64;
         let hart: *mut Self = self;
         // SAFETY: `code` is a translation that the translator has just named; `hart` is exclusively ours.
         let exit = Exit::from_code(unsafe { enter(hart, code) });
+        if let Some(panic) = self.panic.take() {
+            resume_unwind(panic);
+        }
         self.retired = self.progress.limit.wrapping_sub(self.progress.left as u64);
+        self.wires.counters.translated.add(self.retired.wrapping_sub(entered));
         self.take_flags();
         exit
+    }
+
+    /// See [`system`].
+    #[inline(always)]
+    fn execute_system(&mut self, embedded: &Embedded) -> u64 {
+        self.take_flags();
+        let ahead = i64::from(embedded.ahead);
+        let limit = self.progress.limit;
+        self.pc = self.progress.page.wrapping_add(u64::from(embedded.offset));
+        self.retired = limit.wrapping_sub((self.progress.left + ahead) as u64);
+        let next = self.pc.wrapping_add(u64::from(embedded.op.len));
+        self.refetch = false;
+        self.step_by(embedded.exec, &embedded.op, embedded.word);
+        let attend = self.wires.attention() || self.retired >= limit;
+        if !attend && self.recheck {
+            self.accept_interrupt();
+        }
+        self.progress.left = limit.wrapping_sub(self.retired) as i64;
+        if attend {
+            Exit::Attend as u64
+        } else if self.pc != next || self.refetch {
+            Exit::Go as u64
+        } else {
+            self.progress.left -= ahead - 1;
+            GO_ON
+        }
     }
 
     /// Take the flags over that translated code has kept.
@@ -145,29 +178,50 @@ impl Hart {
     }
 }
 
-/// Fill the TLB for an access of `len` bytes at `va`. Not zero when all of them lie in one page of RAM that may be accessed so.
+/// Do `work` for translated code, through which no panic can unwind: it is kept for [`Hart::enter_translated`], and `leave` is
+/// answered, which ends the code.
 ///
 /// # Safety
 /// `hart` is valid, and nobody else uses it.
-pub(crate) unsafe extern "sysv64" fn fill(hart: *mut Hart, va: u64, len: u64, access: u32) -> u64 {
+#[inline(always)]
+unsafe fn guarded(hart: *mut Hart, leave: u64, work: impl FnOnce(&mut Hart) -> u64) -> u64 {
     // SAFETY: the caller's promise.
     let hart = unsafe { &mut *hart };
-    let access = if access == Access::Store as u32 { Access::Store } else { Access::Load };
-    let one_page = (va & 0xfff) + len <= 4096;
-    u64::from(one_page && matches!(hart.translate(va, access), Ok(Translation::Ram(_))))
+    catch_unwind(AssertUnwindSafe(|| work(hart))).unwrap_or_else(|panic| {
+        hart.panic = Some(panic);
+        leave
+    })
+}
+
+/// Fill the TLB for an access of `len` bytes at `va`. Not zero when all of them lie in one page of RAM that may be accessed so.
+///
+/// # Safety
+/// As for [`guarded`].
+pub(crate) unsafe extern "sysv64" fn fill(hart: *mut Hart, va: u64, len: u64, access: u32) -> u64 {
+    let work = |hart: &mut Hart| {
+        let access = if access == Access::Store as u32 { Access::Store } else { Access::Load };
+        let one_page = (va & 0xfff) + len <= 4096;
+        u64::from(one_page && matches!(hart.translate(va, access), Ok(Translation::Ram(_))))
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guarded(hart, 0, work) }
 }
 
 /// Execute an operation that needs nothing but registers and memory. Not zero when it cannot be done here.
 ///
 /// # Safety
-/// As for [`fill`]; `embedded` is valid.
+/// As for [`guarded`]; `embedded` is valid.
 pub(crate) unsafe extern "sysv64" fn execute(hart: *mut Hart, embedded: *const Embedded) -> u64 {
     // SAFETY: the caller's promise.
-    let (hart, embedded) = unsafe { (&mut *hart, &*embedded) };
-    hart.take_flags();
-    let pc = hart.progress.page.wrapping_add(u64::from(embedded.offset));
-    let flow = (embedded.exec)(hart, &embedded.op, pc);
-    u64::from(flow != Flow::Next)
+    let embedded = unsafe { &*embedded };
+    let work = |hart: &mut Hart| {
+        hart.take_flags();
+        let pc = hart.progress.page.wrapping_add(u64::from(embedded.offset));
+        let flow = (embedded.exec)(hart, &embedded.op, pc);
+        u64::from(flow != Flow::Next)
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guarded(hart, 1, work) }
 }
 
 /// Execute an operation that needs the exact state. [`GO_ON`] when the code may go on behind it; else an [`Exit`].
@@ -176,40 +230,21 @@ pub(crate) unsafe extern "sysv64" fn execute(hart: *mut Hart, embedded: *const E
 /// As for [`execute`].
 pub(crate) unsafe extern "sysv64" fn system(hart: *mut Hart, embedded: *const Embedded) -> u64 {
     // SAFETY: the caller's promise.
-    let (hart, embedded) = unsafe { (&mut *hart, &*embedded) };
-    hart.take_flags();
-    let ahead = i64::from(embedded.ahead);
-    let limit = hart.progress.limit;
-    hart.pc = hart.progress.page.wrapping_add(u64::from(embedded.offset));
-    hart.retired = limit.wrapping_sub((hart.progress.left + ahead) as u64);
-    let next = hart.pc.wrapping_add(u64::from(embedded.op.len));
-    hart.refetch = false;
-    hart.step_by(embedded.exec, &embedded.op, embedded.word);
-    let attend = hart.wires.attention() || hart.retired >= limit;
-    if !attend && hart.recheck {
-        hart.accept_interrupt();
-    }
-    hart.progress.left = limit.wrapping_sub(hart.retired) as i64;
-    if attend {
-        Exit::Attend as u64
-    } else if hart.pc != next || hart.refetch {
-        Exit::Go as u64
-    } else {
-        hart.progress.left -= ahead - 1;
-        GO_ON
-    }
+    unsafe { guarded(hart, Exit::Attend as u64, |hart| hart.execute_system(&*embedded)) }
 }
 
 /// Let `mstatus` be `value`, no interrupt being let through by that. Not zero when the next instruction must be fetched anew.
 ///
 /// # Safety
-/// As for [`fill`].
+/// As for [`guarded`].
 pub(crate) unsafe extern "sysv64" fn status(hart: *mut Hart, value: u64) -> u64 {
+    let work = |hart: &mut Hart| {
+        hart.take_flags();
+        hart.refetch = false;
+        hart.write_status(value);
+        hart.recheck = false;
+        u64::from(hart.refetch)
+    };
     // SAFETY: the caller's promise.
-    let hart = unsafe { &mut *hart };
-    hart.take_flags();
-    hart.refetch = false;
-    hart.write_status(value);
-    hart.recheck = false;
-    u64::from(hart.refetch)
+    unsafe { guarded(hart, 1, work) }
 }

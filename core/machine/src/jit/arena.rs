@@ -25,6 +25,8 @@ pub(super) struct Arena {
     fixed: usize,
     chunk: usize,
     next: usize,
+    /// The highest that `next` has been.
+    used: usize,
 }
 
 impl Arena {
@@ -42,7 +44,7 @@ impl Arena {
         // SAFETY: `fd` was made above and is not used again; the mappings do not need it.
         unsafe { libc::close(fd) };
         let (write, execute) = views?;
-        Ok(Self { write, execute, size, fixed: 0, chunk: 0, next: 0 })
+        Ok(Self { write, execute, size, fixed: 0, chunk: 0, next: 0, used: 0 })
     }
 
     fn map_twice(fd: i32, size: usize) -> io::Result<(*mut u8, *const u8)> {
@@ -72,7 +74,7 @@ impl Arena {
 
     /// Bytes in use, or used once and not yet again.
     pub fn used(&self) -> usize {
-        self.next
+        self.used
     }
 
     /// Where the next piece of code will lie.
@@ -110,6 +112,7 @@ impl Arena {
         self.write(self.next, code);
         // Code begins at multiples of 16, as the host's decoder likes it.
         self.next = (self.next + code.len()).next_multiple_of(16).min(self.end(self.chunk));
+        self.used = self.used.max(self.next);
     }
 
     /// Make the 32-bit displacement at `at`, which is the last part of a jump, lead to `to`.

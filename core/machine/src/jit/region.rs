@@ -71,9 +71,9 @@ fn end(op: &Op, slot: usize) -> End {
     }
 }
 
-/// Whether `op` stands for no instruction of which the page holds all.
+/// Whether `op` stands for no instruction that begins in the page.
 pub(super) fn is_pseudo(op: &Op) -> bool {
-    matches!(op.id, pseudo::ILLEGAL | pseudo::CROSSING | pseudo::PAGE_END | pseudo::UNDECODED)
+    matches!(op.id, pseudo::ILLEGAL | pseudo::PAGE_END | pseudo::UNDECODED)
 }
 
 /// Halfword of the page that `offset`, in bytes, is, if it lies in the page.

@@ -143,3 +143,41 @@ fn harts_leave_reset_together() {
         thread.join().unwrap();
     }
 }
+
+/// A panic in what translated code calls, here of the console: the machine ends, the process does not.
+#[test]
+fn a_panic_below_translated_code_ends_the_machine() {
+    let (platform, console) = board(1, true);
+    // Print for ever, by the legacy call.
+    write(&platform, CODE, &[addi(A7, ZERO, 1), ECALL, 0xffdf_f06f]);
+    let mut hart = Hart::new(Arc::clone(&platform), 0);
+    hart.reset_to(CODE, 0, 0, Privilege::Supervisor);
+    let running = std::thread::spawn(move || hart.run());
+    while console.0.lock().unwrap().len() < 1000 {
+        std::thread::yield_now();
+    }
+    let poisoned = Arc::clone(&console);
+    let poison = move || {
+        let _lock = poisoned.0.lock();
+        panic!("from now on the console panics");
+    };
+    std::thread::spawn(poison).join().unwrap_err();
+    running.join().unwrap();
+    let exit = platform.power.wait(Duration::ZERO);
+    assert!(matches!(exit, Some(Exit::Fault(ref text)) if text.starts_with("hart 0: ")), "{exit:?}");
+}
+
+#[test]
+fn translated_code_is_counted() {
+    // Ten thousand turns of `addi a0, a0, -1; bnez a0`, and the end.
+    let hart = ready(&[addi(A0, A0, -1), 0xfe05_1ee3], Privilege::Machine).with(A0, 10_000);
+    let hart = finish(hart);
+    let counters = &hart.wires.counters;
+    let (translated, translations) = (counters.translated.get(), counters.translations.get());
+    if crate::jit::supported().is_ok() {
+        assert!(translated > 15_000 && translated <= hart.retired, "{translated} of {}", hart.retired);
+        assert!(translations >= 1 && counters.code_bytes.get() > 0);
+    } else {
+        assert_eq!((translated, translations, counters.code_bytes.get()), (0, 0, 0));
+    }
+}

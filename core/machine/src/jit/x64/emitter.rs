@@ -11,6 +11,7 @@ use super::float::Known;
 use super::registers::{field, memory, Place, RAX};
 use super::stubs::Stubs;
 use crate::hart::{layout, Decoded};
+use crate::isa::privileged::pseudo;
 use crate::isa::{Op, Row, SINK};
 use crate::jit::arena::Offset;
 use crate::jit::cache::{Entry, Link, Piece};
@@ -153,6 +154,12 @@ impl Emitter<'_> {
             || self.zero_block(op, slot)
         {
             return false;
+        }
+        if op.id == pseudo::CROSSING {
+            // The hart fetches the other half and executes the whole.
+            self.system(op, slot);
+            self.jump_out(self.here.offset + i32::from(op.len));
+            return true;
         }
         let row: &Row = crate::isa::row(op.id);
         if row.system {
