@@ -13,18 +13,10 @@ use crate::isa::{base, row, Id};
 /// Some that the translator keeps in the host's, and some that it does not.
 const REGISTERS: [u8; 7] = [0, 8, 10, 15, 7, 20, 31];
 
-/// Zeros of both signs, infinities, a NaN, in both formats: where what the host does differs.
-const EDGES: [u64; 10] = [
-    0,
-    1 << 63,
-    0xffff_ffff_0000_0000,
-    0xffff_ffff_8000_0000,
-    0x7ff0_0000_0000_0000,
-    0xfff0_0000_0000_0000,
-    0xffff_ffff_7f80_0000,
-    0xffff_ffff_ff80_0000,
-    0x7ff8_0000_0000_0000,
-    0xffff_ffff_7fc0_0000,
+/// Zeros of both signs, infinities, a NaN: where what the host does differs. As doubles, and as singles.
+const EDGES: [[u64; 5]; 2] = [
+    [0, 1 << 63, 0x7ff0_0000_0000_0000, 0xfff0_0000_0000_0000, 0x7ff8_0000_0000_0000],
+    [0xffff_ffff_0000_0000, 0xffff_ffff_8000_0000, 0xffff_ffff_7f80_0000, 0xffff_ffff_ff80_0000, 0xffff_ffff_7fc0_0000],
 ];
 
 /// Rounding mode and flags.
@@ -41,6 +33,9 @@ pub fn state(random: &mut Random, code: &mut Code) {
 
 /// Arithmetic, loads and stores, and looks at the flags.
 pub fn run(random: &mut Random, code: &mut Code) {
+    if random.one_in(4) {
+        return edges(random, code);
+    }
     let first = random.pick(&[base::RV64F, base::RV64D]);
     let (mixed, pointer) = (random.one_in(4), random.pick(&POINTERS));
     if random.one_in(4) {
@@ -54,7 +49,7 @@ pub fn run(random: &mut Random, code: &mut Code) {
         code.word(csr(CSRRWI, 0, n::FRM, random.pick(&[0, 0, 0, 1, 2, 3, 4])));
     }
     for _ in 0..random.below(4) {
-        let value = if random.one_in(2) { random.pick(&EDGES) } else { random.float() };
+        let value = if random.one_in(2) { edge(random) } else { random.float() };
         code.li(7, value);
         code.word(r(FMV_D_X, random.pick(&REGISTERS), 7, 0));
     }
@@ -76,6 +71,35 @@ pub fn run(random: &mut Random, code: &mut Code) {
                     code.word(arithmetic(random, id));
                 }
             }
+        }
+    }
+}
+
+fn edge(random: &mut Random) -> u64 {
+    let edges = random.pick(&EDGES);
+    random.pick(&edges)
+}
+
+/// Every row with two operands on the same two edges.
+fn edges(random: &mut Random, code: &mut Code) {
+    let (first, next, edges) = random.pick(&[(base::RV64D, base::ZB, EDGES[0]), (base::RV64F, base::RV64D, EDGES[1])]);
+    let (a, b) = (random.pick(&[8, 10, 20]), random.pick(&[0, 15, 31]));
+    // A destination for each, in the host's registers or not.
+    let targets = random.pick(&[[1, 2, 3, 9, 11, 12, 13, 14, 18], [4, 5, 6, 7, 21, 22, 23, 24, 25]]);
+    let mut targets = targets.iter();
+    for register in [a, b] {
+        code.li(7, random.pick(&edges));
+        code.word(r(FMV_D_X, register, 7, 0));
+    }
+    for id in (first..next).map(Id) {
+        let rd = match row(id).format {
+            Format::FR | Format::FRRm => *targets.next().expect("there are nine"),
+            Format::FCompare => 6,
+            _ => continue,
+        };
+        code.word(r(id, rd, a, b) | if row(id).format == Format::FRRm { 7 << 12 } else { 0 });
+        if random.one_in(8) {
+            code.word(csr(CSRRW, 6, n::FFLAGS, 0));
         }
     }
 }
