@@ -14,12 +14,25 @@ impl Hart {
         self.fetch_view = self.view(self.privilege);
         let mprv = self.privilege == Privilege::Machine && self.csr.mstatus & status::MPRV != 0;
         self.data_privilege = if mprv { status::mpp(self.csr.mstatus) } else { self.privilege };
-        self.data_view = self.view(self.data_privilege);
+        self.data_view = if mprv { self.view(self.data_privilege) } else { self.fetch_view };
         self.tlb.switch(&self.fetch_view);
-        self.tlb.switch_data(&self.data_view);
+        if mprv {
+            self.tlb.switch_data(&self.data_view);
+        }
         // Rights of loads and stores make no difference to what is fetched.
         let same = |v: &View| (v.format, v.root, v.asid, v.user);
         self.refetch |= same(&view) != same(&self.fetch_view) || !std::ptr::eq(fetch, self.tlb.selected().fetch);
+    }
+
+    /// [`Hart::update_views`] after a change of nothing but SUM, which a kernel sets and clears around every access to its user's
+    /// memory.
+    pub(super) fn update_sum(&mut self) {
+        if self.privilege != Privilege::Supervisor || self.data_view.format == Format::Bare {
+            return self.update_views();
+        }
+        let sum = self.csr.mstatus & status::SUM != 0;
+        (self.fetch_view.sum, self.data_view.sum) = (sum, sum);
+        self.tlb.switch_data(&self.data_view);
     }
 
     pub(super) fn view(&self, privilege: Privilege) -> View {

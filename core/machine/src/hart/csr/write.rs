@@ -139,8 +139,10 @@ impl Hart {
         let changed = self.csr.mstatus ^ mstatus;
         self.csr.mstatus = mstatus;
         self.recheck = true;
-        if changed & (status::MPRV | status::MPP | status::SUM | status::MXR) != 0 {
-            self.update_views();
+        match changed & (status::MPRV | status::MPP | status::SUM | status::MXR) {
+            0 => {}
+            status::SUM => self.update_sum(),
+            _ => self.update_views(),
         }
     }
 
