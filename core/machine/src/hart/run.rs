@@ -22,6 +22,8 @@ use crate::power::Exit;
 /// Instructions between two looks at mail, timers and interrupt wires, give or take a block of code: some twenty microseconds.
 /// What becomes pending meanwhile is taken no later.
 const BUDGET: u64 = 16384;
+/// The same for one of several harts, which wait for each other's fences.
+const SHARED_BUDGET: u64 = 4096;
 /// Traps and page changes do not end a budget by themselves; this many do.
 const MAX_TURNS: u32 = 1024;
 /// How often a jump leads to what could not be translated before that is tried again.
@@ -76,6 +78,7 @@ impl Hart {
     fn run_until_off(&mut self) {
         let mut code = Code::new(&self.platform);
         let wires = Arc::clone(&self.wires);
+        let budget = if self.platform.wires.len() == 1 { BUDGET } else { SHARED_BUDGET };
         while self.await_start() {
             self.end_rest();
             if !self.platform.builtin_sbi && !self.leave_reset(&mut code, &wires) {
@@ -85,7 +88,7 @@ impl Hart {
                 if !self.attend() {
                     return;
                 }
-                self.execute(&mut code, &wires, BUDGET);
+                self.execute(&mut code, &wires, budget);
             }
         }
     }
