@@ -346,7 +346,7 @@ impl Bank {
     /// Forget all.
     pub fn clear(&mut self) {
         if let Some(window) = &mut self.window {
-            window.clear();
+            window.hide();
         }
         self.clear_jumps();
         // SAFETY: as in `memory`; what else is borrowed lies elsewhere.

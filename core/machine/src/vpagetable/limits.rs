@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::LazyLock;
 
-use super::window::nowhere;
+use super::reservation::nowhere;
 
 /// Mappings of the windows of all harts.
 const MAPPINGS: usize = 30_000;

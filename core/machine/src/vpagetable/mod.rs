@@ -15,6 +15,7 @@ mod limits;
 mod parts;
 mod promote;
 mod region;
+mod reservation;
 mod stretch;
 mod tlb;
 mod walk;

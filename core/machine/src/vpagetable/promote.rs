@@ -2,10 +2,10 @@
 
 use super::banks::Key;
 use super::limits::WindowLimits;
+use super::reservation::nowhere;
 use super::stretch::{stretch, Stretch};
 use super::tlb::Tlb;
 use super::walk::Leaf;
-use super::window::nowhere;
 use super::{Access, Format, View, PAGE_SHIFT};
 use crate::memory::GuestRam;
 

@@ -69,9 +69,9 @@ pub struct TlbStats {
     pub promotions: u64,
     /// Those that promoted nothing.
     pub refusals: u64,
-    /// Pieces of RAM that are mapped in windows.
+    /// Pieces of RAM that are mapped in windows, hidden ones among them.
     pub pieces: usize,
-    /// Times that the host was asked to unmap some.
+    /// Times that the host was asked to hide or unmap some.
     pub drops: u64,
 }
 

@@ -33,7 +33,7 @@ impl Banks {
         self.windows().map(Window::pieces).sum()
     }
 
-    /// Times that the host was asked to unmap some.
+    /// Times that the host was asked to hide or unmap some.
     pub fn drops(&self) -> u64 {
         self.windows().map(Window::drops).sum()
     }
