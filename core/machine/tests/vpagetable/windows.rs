@@ -164,6 +164,44 @@ fn fences_drop_what_they_cover() {
 }
 
 #[test]
+fn what_was_flushed_comes_back_as_the_table_has_it_now() {
+    let ram = simple(USER | MARKED);
+    let view = user(1);
+    let mut tlb = tlb(&view);
+    let again = |tlb: &mut Tlb| {
+        tlb.flush(Some(0x1_5000), None);
+        assert_eq!(pieces(tlb, &ram), []);
+        assert!(promote(tlb, &ram, &view, 0x1_5000, Access::Load));
+        pieces(tlb, &ram)
+    };
+    let piece = |page: u64, pages: u64, to: u64, write| Piece { va: page << 12, len: pages * 4096, pa: pa(to), write };
+    assert!(promote(&mut tlb, &ram, &view, 0x1_5000, Access::Load));
+    assert_eq!(again(&mut tlb), [piece(0x10, 16, 0x10, true)]);
+    leaf(&ram, 0x15, 0x15, USER | 0x40);
+    assert_eq!(again(&mut tlb), [piece(0x15, 1, 0x15, false)], "no longer dirty");
+    leaf(&ram, 0x15, 0x95, USER | MARKED);
+    assert_eq!(again(&mut tlb), [piece(0x15, 1, 0x95, true)], "moved");
+    leaf(&ram, 0x15, 0x15, USER | MARKED);
+    assert_eq!(again(&mut tlb), [piece(0x10, 16, 0x10, true)], "all as before");
+    leaf(&ram, 0x14, 0x14, 0);
+    assert_eq!(again(&mut tlb), [piece(0x15, 11, 0x15, true)], "a neighbour is gone");
+}
+
+#[test]
+fn hidden_pieces_do_not_pile_up() {
+    let ram = simple(USER | MARKED);
+    let mut tlb = Tlb::new();
+    assert!(tlb.allow_windows(WindowLimits { windows: 1, mappings: 1000 }));
+    tlb.switch(&user(1));
+    for n in 0..400 {
+        assert!(promote(&mut tlb, &ram, &user(1), 0x1_0000 * (n % 32), Access::Load));
+        tlb.flush(None, None);
+        assert!(tlb.stats().pieces <= 8, "{} after {n}", tlb.stats().pieces);
+    }
+    assert_eq!((tlb.stats().promotions, tlb.stats().refusals), (400, 0));
+}
+
+#[test]
 fn each_bank_has_a_window_and_the_oldest_gives_its_own_away() {
     let ram = simple(USER | MARKED);
     let mut tlb = tlb(&user(1));
