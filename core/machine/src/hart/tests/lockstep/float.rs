@@ -1,4 +1,5 @@
-//! Steps of floating point: rounding modes, flags, and runs of arithmetic on few registers, so that results become operands.
+//! Steps of floating point: rounding modes, flags, and runs of arithmetic on few registers, so that results become
+//! operands.
 
 use super::assemble::{csr, i, r, s, Code};
 use super::random::Random;

@@ -1,4 +1,5 @@
-//! Arithmetic that rounds. The upper half of a single's first operand becomes that of the result: what is boxed stays boxed.
+//! Arithmetic that rounds. The upper half of a single's first operand becomes that of the result: what is boxed stays
+//! boxed.
 
 use dynasm::dynasm;
 use dynasmrt::{DynasmApi, DynasmLabelApi};
@@ -51,8 +52,8 @@ impl Emitter<'_> {
         true
     }
 
-    /// rd = rs1 * rs2 + rs3, either sum part negated. A NaN is left to the row: only that tells all that was invalid, and what the
-    /// host has flagged until then is right. So the operands must be whole until the result is known.
+    /// rd = rs1 * rs2 + rs3, either sum part negated. A NaN is left to the row: only that tells all that was invalid,
+    /// and what the host has flagged until then is right. So the operands must be whole until the result is known.
     fn fused(&mut self, current: Current) {
         let Current { op: o, width, .. } = current;
         let target = if [o.rs1, o.rs2, o.rs3].contains(&o.rd) { X15 } else { self.float_target(o.rd) };

@@ -53,8 +53,8 @@ impl Emitter<'_> {
         true
     }
 
-    /// rd = the lesser or greater of rs1 and rs2. NaNs are left to the row; of equal numbers, which may be the two zeros, the one
-    /// with the right sign is made of both.
+    /// rd = the lesser or greater of rs1 and rs2. NaNs are left to the row; of equal numbers, which may be the two
+    /// zeros, the one with the right sign is made of both.
     fn selection(&mut self, current: Current) {
         let Current { op: o, width, .. } = current;
         let least = either!(o, FMIN_S / FMIN_D);

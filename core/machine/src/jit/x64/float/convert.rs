@@ -1,7 +1,7 @@
 //! Conversions between the formats, and from and to integers.
 //!
-//! An integer that does not fit makes the host flag what RISC-V does, and give the smallest integer; but it may be inexact too where it
-//! converts to more bits than are asked for, so that unsigned ones are looked at before.
+//! An integer that does not fit makes the host flag what RISC-V does, and give the smallest integer; but it may be
+//! inexact too where it converts to more bits than are asked for, so that unsigned ones are looked at before.
 
 use dynasm::dynasm;
 use dynasmrt::{DynasmApi, DynasmLabelApi};
@@ -117,7 +117,8 @@ impl Emitter<'_> {
         self.float_write(o.rd, target, width);
     }
 
-    /// Leave it to the row unless the rounding mode is the armed one, or the integer in `rax` so small that nothing is rounded.
+    /// Leave it to the row unless the rounding mode is the armed one, or the integer in `rax` so small that nothing
+    /// is rounded.
     fn require_exact_or_rounding(&mut self, current: Current) {
         let (cold, back) = (self.asm.new_dynamic_label(), self.asm.new_dynamic_label());
         let spare = match current.width {

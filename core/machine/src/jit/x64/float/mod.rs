@@ -1,14 +1,15 @@
 //! F and D by the host's own unit.
 //!
-//! Between [`Emitter::arm`] and the next way out of translated code the unit is *armed*: `mstatus.FS` is dirty; MXCSR has the
-//! mode of `frm`, one of the four that the host knows, and the guest's flags, which `fflags` has no longer; the registers of [`pins`]
-//! are in the host's. Each block arms the unit in front of its first operation of this kind, unless it is armed; the shared
-//! code disarms it (`stubs.rs`), so that the hart never runs with the guest's MXCSR.
+//! Between [`Emitter::arm`] and the next way out of translated code the unit is *armed*: `mstatus.FS` is dirty; MXCSR
+//! has the mode of `frm`, one of the four that the host knows, and the guest's flags, which `fflags` has no longer;
+//! the registers of [`pins`] are in the host's. Each block arms the unit in front of its first operation of this
+//! kind, unless it is armed; the shared code disarms it (`stubs.rs`), so that the hart never runs with the guest's
+//! MXCSR.
 //!
-//! The host's results and flags are RISC-V's (it detects tininess after rounding as well) but for NaNs, minima and maxima,
-//! conversions that are out of range, and a product of infinity and zero to which a quiet NaN is added. Where one of those
-//! shows, the hart executes the operation again by its row; operands that are not boxed as they should be are left to the
-//! interpreter.
+//! The host's results and flags are RISC-V's (it detects tininess after rounding as well) but for NaNs, minima and
+//! maxima, conversions that are out of range, and a product of infinity and zero to which a quiet NaN is added. Where
+//! one of those shows, the hart executes the operation again by its row; operands that are not boxed as they should
+//! be are left to the interpreter.
 
 mod arithmetic;
 mod compare;

@@ -83,7 +83,8 @@ impl Emitter<'_> {
         }
     }
 
-    /// Make the result in `host` the canonical NaN if it is a NaN. It is never a signalling one, so that this raises nothing.
+    /// Make the result in `host` the canonical NaN if it is a NaN. It is never a signalling one, so that this raises
+    /// nothing.
     pub(super) fn canonical(&mut self, host: u8, width: Width) {
         let (cold, back) = (self.asm.new_dynamic_label(), self.asm.new_dynamic_label());
         compare!(self, width, vucomisd / vucomiss, host, Place::Host(host));

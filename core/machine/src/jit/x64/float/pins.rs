@@ -8,8 +8,8 @@ use crate::hart::layout;
 pub const X14: u8 = 14;
 pub const X15: u8 = 15;
 
-/// Guest register of each host register: `fa0` to `fa5`, `ft0` to `ft3`, `fs0` to `fs3`. Compilers take the first two groups in
-/// loops without calls, and the third in those with calls, be it only of `sqrt` for a negative number.
+/// Guest register of each host register: `fa0` to `fa5`, `ft0` to `ft3`, `fs0` to `fs3`. Compilers take the first two
+/// groups in loops without calls, and the third in those with calls, be it only of `sqrt` for a negative number.
 pub const PINNED: [u8; 14] = [10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 8, 9, 18, 19];
 
 /// Where a register is.

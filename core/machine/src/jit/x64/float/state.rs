@@ -1,8 +1,8 @@
-//! Reading the floating-point CSRs and writing `fflags` while the unit is armed: what comparisons are surrounded with that must
-//! not raise anything, and functions that ask for the rounding mode.
+//! Reading the floating-point CSRs and writing `fflags` while the unit is armed: what comparisons are surrounded with
+//! that must not raise anything, and functions that ask for the rounding mode.
 //!
-//! That the host raises a flag which was clear, and is asked for its flags thereafter, takes it a hundred cycles. So those of MXCSR
-//! are always all of the guest's: what it sets again need not be raised again.
+//! That the host raises a flag which was clear, and is asked for its flags thereafter, takes it a hundred cycles. So
+//! those of MXCSR are always all of the guest's: what it sets again need not be raised again.
 
 use dynasm::dynasm;
 use dynasmrt::DynasmApi;

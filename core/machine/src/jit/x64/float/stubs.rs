@@ -9,7 +9,8 @@ use super::pins::{memory, PINNED};
 use crate::fpu::Rounding;
 use crate::hart::layout;
 
-/// MXCSR with all exceptions masked, to nearest, and the flag set that tells of denormal operands and that RISC-V does not have.
+/// MXCSR with all exceptions masked, to nearest, and the flag set that tells of denormal operands and that RISC-V
+/// does not have.
 const MASKED: i32 = 0x1f82;
 /// Where MXCSR has the rounding mode.
 const MODE: i8 = 13;
@@ -22,8 +23,8 @@ const MODES: i32 =
 pub(in crate::jit) struct Stubs {
     /// Arm the unit, which is not. Changes `rax` and `rcx`. Afterwards: zero when it is.
     pub arm: usize,
-    /// Have the hart execute the [`crate::jit::Embedded`] at `rcx`, the unit being armed before and after. Leaves `rdx` alone.
-    /// Afterwards: zero when it could.
+    /// Have the hart execute the [`crate::jit::Embedded`] at `rcx`, the unit being armed before and after. Leaves
+    /// `rdx` alone. Afterwards: zero when it could.
     pub row: usize,
 }
 
