@@ -136,7 +136,7 @@ fn cpus(fdt: &mut FdtWriter, description: &Description<'_>) -> Result<(), Error>
         fdt.property_string_list("riscv,isa-extensions", extensions.clone())?;
         fdt.property_u32("riscv,cbom-block-size", CACHE_BLOCK)?;
         fdt.property_u32("riscv,cboz-block-size", CACHE_BLOCK)?;
-        // Sv48 works too; Sv39 is what the address-space windows of the host favour.
+        // Sv48 works, too, but not under the built-in firmware: windows into address spaces are for Sv39.
         fdt.property_string("mmu-type", "riscv,sv39")?;
         fdt.property_phandle(phandle::cpu(hart))?;
 

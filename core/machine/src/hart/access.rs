@@ -131,7 +131,6 @@ impl Hart {
 
     /// Let translated code have `access`, a load or store, to the page of `va` in the window, once [`Hart::translate`] has found
     /// RAM there. False when it would still fault.
-    #[allow(dead_code)]
     pub(super) fn promote(&mut self, va: u64, access: Access) -> bool {
         let guard = guard(&self.pmp, self.data_privilege);
         let promoted = self.tlb.promote(&self.platform.ram, &self.data_view, va, access, &guard);

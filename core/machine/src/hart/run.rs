@@ -31,6 +31,9 @@ const RETRY: u8 = 8;
 /// Size of the dispatch table: a power of two, so that an index needs a mask and no check.
 const DISPATCH: usize = 512;
 
+/// The stack pointer.
+const SP: usize = 2;
+
 const _: () = assert!(isa::COUNT <= DISPATCH);
 
 /// What the inner loop calls for each row.
@@ -57,7 +60,10 @@ impl Code {
     /// Nothing yet.
     pub fn new(platform: &Platform) -> Self {
         let (ram, harts) = (&platform.ram, platform.wires.len());
-        let translator = if platform.translate { Translator::new(ram, harts) } else { None };
+        let mut translator = if platform.translate { Translator::new(ram, harts) } else { None };
+        if let Some(translator) = translator.as_mut().filter(|_| !platform.windows) {
+            translator.use_windows(None);
+        }
         Self { decoded: CodeCache::new(ram, harts), translator }
     }
 }
@@ -96,8 +102,11 @@ impl Hart {
     /// Execute about `budget` instructions, fewer when somebody asks for attention.
     pub(super) fn execute(&mut self, code: &mut Code, wires: &HartWires, budget: u64) {
         self.progress.limit = self.retired + budget;
+        let _watch = code.translator.as_mut().map(|translator| translator.watch(budget));
+        // Another hart may have run on this thread.
+        self.progress.window = 0;
         let mut interpret = false;
-        for _ in 0..MAX_TURNS {
+        for turn in 0..MAX_TURNS {
             self.refetch = false;
             let number = match self.fetch_page(self.pc) {
                 Ok(number) => number,
@@ -106,8 +115,14 @@ impl Hart {
                     continue;
                 }
             };
+            if let Some(translator) = code.translator.as_mut().filter(|_| turn == 0) {
+                translator.find(&mut self.tlb, number, &self.data_view, self.x[SP]);
+            }
             // Behind it the translation may go on.
             let alone = std::mem::take(&mut interpret);
+            if let Some(translator) = code.translator.as_mut().filter(|_| alone) {
+                translator.demote(&mut self.tlb, number);
+            }
             if !alone {
                 if let Some((enter, address)) = self.translation(code, number) {
                     match self.enter_translated(enter, address) {

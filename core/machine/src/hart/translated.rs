@@ -5,7 +5,7 @@ use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use super::Hart;
 use crate::fpu::Flags;
 use crate::isa::Op;
-use crate::jit::{Embedded, Exit, GO_ON};
+use crate::jit::{judge, Embedded, Exit, Outcome, GO_ON};
 use crate::vpagetable::{Access, Translation};
 
 use super::Flow;
@@ -43,6 +43,8 @@ pub(super) struct Progress {
     page: u64,
     /// Instructions left until it is time to attend; negative when it was overdrawn.
     left: i64,
+    /// The window that translated code uses: the one that was selected when it last looked, or 0.
+    pub window: u64,
     /// What `left` counts down to: the value of [`Hart::retired`] at which it is 0.
     pub limit: u64,
     /// MXCSR of translated code, as it was left; 0 once its flags are in `fflags`.
@@ -72,6 +74,7 @@ impl Default for Progress {
         Self {
             page: 0,
             left: 0,
+            window: 0,
             limit: 0,
             guest_mxcsr: 0,
             clear_mxcsr: 0,
@@ -117,11 +120,11 @@ pub(crate) mod layout {
     pub const WIRED: usize = offset_of!(Hart, wired);
     pub const FFLAGS: usize = offset_of!(Hart, csr) + offset_of!(Csrs, fflags);
     pub const FRM: usize = offset_of!(Hart, csr) + offset_of!(Csrs, frm);
+    pub const IN_USE: usize = offset_of!(Hart, progress) + offset_of!(Progress, window);
     /// What is selected lies at the start of the TLB.
     const SELECTED: usize = offset_of!(Hart, tlb);
     pub const LOAD: usize = SELECTED + offset_of!(Selected, load);
     pub const STORE: usize = SELECTED + offset_of!(Selected, store);
-    #[allow(dead_code)]
     pub const WINDOW: usize = SELECTED + offset_of!(Selected, window);
     pub const JUMPS: usize = SELECTED + offset_of!(Selected, jumps);
 }
@@ -205,6 +208,25 @@ pub(crate) unsafe extern "sysv64" fn fill(hart: *mut Hart, va: u64, len: u64, ac
     };
     // SAFETY: the caller's promise.
     unsafe { guarded(hart, 0, work) }
+}
+
+/// [`fill`] for an access in the window that has faulted; from now on it may succeed there.
+///
+/// # Safety
+/// As for [`fill`].
+pub(crate) unsafe extern "sysv64" fn fault(hart: *mut Hart, va: u64, len: u64, access: u32) -> u64 {
+    // SAFETY: the caller's promise.
+    let hart = unsafe { &mut *hart };
+    let access = if access == Access::Store as u32 { Access::Store } else { Access::Load };
+    let outcome = match hart.translate(va, access) {
+        Ok(Translation::Ram(_)) if !hart.promote(va, access) => Outcome::Refused,
+        Ok(Translation::Ram(_)) if (va & 0xfff) + len > 4096 => Outcome::Left,
+        Ok(Translation::Ram(_)) => Outcome::Promoted,
+        Ok(Translation::Device(_)) => Outcome::Device,
+        Err(_) => Outcome::Left,
+    };
+    // A site that is to be demoted is left, so that nothing executes it meanwhile.
+    u64::from(judge(outcome) && outcome == Outcome::Promoted)
 }
 
 /// Execute an operation that needs nothing but registers and memory. Not zero when it cannot be done here.

@@ -1,7 +1,7 @@
 //! Hosts without a translator interpret everything.
 
 use crate::memory::GuestRam;
-use crate::vpagetable::Tlb;
+use crate::vpagetable::{Tlb, View};
 
 /// Whether this host can translate, or why not.
 ///
@@ -9,6 +9,25 @@ use crate::vpagetable::Tlb;
 /// It cannot.
 pub fn supported() -> Result<(), &'static str> {
     Err("there is no translator for this architecture")
+}
+
+/// What became of a fault; there are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The page is in the window now.
+    Promoted,
+    /// There is RAM, but not in the window.
+    Refused,
+    /// The access is the interpreter's.
+    Left,
+    /// There is a device.
+    Device,
+}
+
+/// Never called.
+#[must_use]
+pub fn judge(_outcome: Outcome) -> bool {
+    true
 }
 
 /// Does not exist.
@@ -48,6 +67,18 @@ impl Translator {
     pub fn translate(&mut self, _tlb: &mut Tlb, _page: &crate::hart::Decoded<'_>, _slot: usize) -> Option<u64> {
         match *self {}
     }
+
+    /// Never called.
+    pub fn watch(&mut self, _instructions: u64) {}
+
+    /// Never called.
+    pub fn find(&mut self, _tlb: &mut Tlb, _number: usize, _view: &View, _stack: u64) {}
+
+    /// Never called.
+    pub fn demote(&mut self, _tlb: &mut Tlb, _number: usize) {}
+
+    /// Never called.
+    pub fn use_windows(&mut self, _after: Option<u16>) {}
 
     /// Never called.
     pub fn enter(&self) -> crate::hart::translated::Enter {

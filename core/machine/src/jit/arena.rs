@@ -121,6 +121,11 @@ impl Arena {
         self.write(at as usize, &displacement.to_le_bytes());
     }
 
+    /// Overwrite code at `at`.
+    pub fn patch(&mut self, at: Offset, code: &[u8]) {
+        self.write(at as usize, code);
+    }
+
     fn write(&mut self, at: usize, bytes: &[u8]) {
         assert!(at + bytes.len() <= self.size);
         // SAFETY: the range was checked to lie in the writable mapping, to which no reference exists.

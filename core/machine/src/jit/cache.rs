@@ -2,11 +2,13 @@
 
 use super::arena::{Arena, Offset, CHUNKS};
 use super::region::{self, Region};
+use super::sites::{Demoted, Site, Sites};
+use super::x64::signal::{self, Watch, Watched};
 use super::x64::{self, Stubs};
 use crate::hart::translated::Enter;
 use crate::hart::Decoded;
 use crate::memory::GuestRam;
-use crate::vpagetable::Tlb;
+use crate::vpagetable::{Format, Tlb, View};
 
 /// Code of all harts of a machine, bytes.
 const CODE_IN_ALL: usize = 48 << 20;
@@ -18,6 +20,9 @@ const CODE_OF_LEAST: usize = 64 << 10;
 const ROOM: usize = 192 << 10;
 /// More than what all code shares takes, which lies in the first chunk.
 const SHARED: usize = 4096;
+
+/// How often the hart is found in a page that uses windows before it is translated anew for the first time.
+const AGAIN: u32 = 1024;
 
 /// The addresses of a block.
 #[derive(Clone, Copy)]
@@ -39,12 +44,23 @@ pub(super) struct Link {
     pub at: Offset,
 }
 
+/// Whether code accesses memory in windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Windows {
+    /// It looks into the TLB.
+    Unused,
+    /// It does, and most addresses are negative, or not.
+    Used { negative: bool },
+}
+
 /// What the emitter made of a region.
 pub(super) struct Piece {
     pub code: Vec<u8>,
     pub entries: Vec<Entry>,
     /// Jumps to blocks of the page that are not in the region. They lead out of the translation as long as they are not patched.
     pub links: Vec<Link>,
+    /// Accesses to windows, by rising address.
+    pub sites: Vec<Site>,
 }
 
 /// The translations of one physical page.
@@ -56,6 +72,10 @@ struct Page {
     generation: u64,
     /// The epoch that was settled then or before ([`crate::writes`]).
     since: u32,
+    windows: Windows,
+    /// How often on end the hart was found in it in the same address space, the root of whose table follows.
+    found: u32,
+    space: u64,
     /// Chunks of the arena that hold its code, one bit each.
     chunks: u8,
     /// By rising slot.
@@ -73,6 +93,9 @@ pub struct Translator {
     /// By number of the page within RAM: 0, or 1 + index in `pages`.
     places: Vec<u32>,
     pages: Vec<Page>,
+    sites: Watched,
+    /// How often the hart is found in a page before its code uses windows; `None`: never.
+    windows_after: Option<u16>,
     translations: u64,
 }
 
@@ -93,7 +116,10 @@ impl Translator {
         let stubs = x64::write_stubs(&mut arena, harts);
         arena.fix();
         let places = vec![0; (ram.size() >> 12) as usize];
-        Some(Self { arena, stubs, room, places, pages: Vec::new(), translations: 0 })
+        let address = arena.address(0);
+        let sites = Watched::new(Sites::new(address, size as u64), address, size as u64);
+        let windows_after = super::windows_after().filter(|_| x64::windows_supported() && signal::install());
+        Some(Self { arena, stubs, room, places, pages: Vec::new(), sites, windows_after, translations: 0 })
     }
 
     /// The function that enters translated code.
@@ -138,7 +164,12 @@ impl Translator {
     pub fn translate(&mut self, tlb: &mut Tlb, decoded: &Decoded<'_>, slot: usize) -> Option<u64> {
         if let Some(chunk) = self.arena.make_room(self.room) {
             self.evict(chunk);
+            self.sites.get().forget(chunk);
             tlb.clear_jumps();
+        }
+        if tlb.selected().window.is_null() {
+            // There are none.
+            self.windows_after = None;
         }
         let digest = digest(decoded.copy.iter().copied());
         let mut place = self.places[decoded.number].checked_sub(1).map(|place| place as usize);
@@ -157,7 +188,8 @@ impl Translator {
 
     fn install(&mut self, place: usize, region: &Region, decoded: &Decoded<'_>) {
         let base = self.arena.next();
-        let mut piece = x64::emit(region, decoded, &self.stubs, self.arena.address(base), base);
+        let windows = self.pages[place].windows;
+        let mut piece = x64::emit(region, decoded, &self.stubs, windows, self.arena.address(base), base);
         if piece.code.len() > self.room {
             // Cannot be by the bounds of a region, but in a small cache: then it is interpreted.
             return;
@@ -167,6 +199,7 @@ impl Translator {
         page.entries.append(&mut piece.entries);
         page.entries.sort_by_key(|entry| entry.slot);
         page.open.append(&mut piece.links);
+        self.sites.get().add(self.arena.chunk(), &piece.sites);
         self.arena.append(&piece.code);
         let (entries, arena) = (&page.entries, &mut self.arena);
         page.open.retain(|link| {
@@ -177,8 +210,62 @@ impl Translator {
         self.translations += 1;
     }
 
+    /// Until the result is gone this thread executes translated code, for up to `instructions`. It must not outlive `self`.
+    #[must_use]
+    pub fn watch(&mut self, instructions: u64) -> Watch {
+        self.sites.get().earn(instructions);
+        self.sites.watch()
+    }
+
+    /// The hart was found in page `number` at the end of a stretch, in the address space of `view` with this stack pointer.
+    /// Sometimes that makes the page one that uses windows. It has to stay in an address space for that: to map the memory
+    /// of one that is gone soon does not pay. Nor does it for the supervisor's code, which comes by each page for a moment.
+    pub fn find(&mut self, tlb: &mut Tlb, number: usize, view: &View, stack: u64) {
+        let (Some(after), Some(place)) = (self.windows_after, self.places[number].checked_sub(1)) else { return };
+        let page = &mut self.pages[place as usize];
+        if page.space != view.root {
+            (page.found, page.space) = (0, view.root);
+        }
+        page.found = page.found.saturating_add(1);
+        let first = page.windows == Windows::Unused && page.found >= u32::from(after);
+        // What was demoted gets another chance, less and less often.
+        let again = page.found >= AGAIN && page.found.is_power_of_two();
+        if (first || again) && view.user && view.format == Format::Sv39 && self.sites.get().has_credit() {
+            self.change(tlb, number, Windows::Used { negative: (stack as i64) < 0 });
+        }
+    }
+
+    /// Have a page's code use windows when the hart was found there so often; `None`: never.
+    pub fn use_windows(&mut self, after: Option<u16>) {
+        self.windows_after = after.filter(|_| x64::windows_supported() && signal::install());
+    }
+
+    /// Code of page `number` has left to the interpreter: maybe something of it is to be demoted.
+    pub fn demote(&mut self, tlb: &mut Tlb, number: usize) {
+        match self.sites.get().take_demoted() {
+            Some(Demoted::Site(site)) => self.arena.patch(site.at, &x64::jump(site.at, site.lookup)),
+            Some(Demoted::Page) => self.change(tlb, number, Windows::Unused),
+            None => {}
+        }
+    }
+
+    /// Have page `number` translated anew, as it is entered.
+    fn change(&mut self, tlb: &mut Tlb, number: usize, windows: Windows) {
+        if let Some(place) = self.places[number].checked_sub(1) {
+            let page = &mut self.pages[place as usize];
+            page.windows = windows;
+            page.entries.clear();
+            page.open.clear();
+            tlb.clear_jumps();
+        }
+    }
+
     fn admit(&mut self, decoded: &Decoded<'_>, digest: u64) -> usize {
+        let always = self.windows_after == Some(0);
         self.pages.push(Page {
+            windows: if always { Windows::Used { negative: false } } else { Windows::Unused },
+            found: 0,
+            space: 0,
             number: decoded.number,
             digest,
             generation: decoded.generation,

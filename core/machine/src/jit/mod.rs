@@ -18,9 +18,13 @@
 #[cfg(target_arch = "x86_64")]
 mod arena;
 #[cfg(target_arch = "x86_64")]
+mod bases;
+#[cfg(target_arch = "x86_64")]
 mod cache;
 #[cfg(target_arch = "x86_64")]
 mod region;
+#[cfg(target_arch = "x86_64")]
+mod sites;
 #[cfg(target_arch = "x86_64")]
 mod x64;
 
@@ -28,9 +32,9 @@ mod x64;
 mod absent;
 
 #[cfg(not(target_arch = "x86_64"))]
-pub use absent::{supported, Translator};
+pub use absent::{judge, supported, Outcome, Translator};
 #[cfg(target_arch = "x86_64")]
-pub use {cache::Translator, x64::supported};
+pub use {cache::Translator, sites::Outcome, x64::signal::judge, x64::supported};
 
 use std::sync::LazyLock;
 
@@ -78,6 +82,19 @@ pub fn threshold() -> u8 {
 #[cfg(target_arch = "x86_64")]
 fn code_bytes() -> Option<usize> {
     std::env::var("VKD_CODE_BYTES").ok()?.parse().ok()
+}
+
+/// How often on end the hart is found in a page before its code accesses memory in windows.
+const WINDOWS_AFTER: u16 = 64;
+
+/// [`WINDOWS_AFTER`], or what the environment variable `VKD_WINDOWS_AFTER` (a number, or `never`) says instead, for tests.
+#[must_use]
+pub fn windows_after() -> Option<u16> {
+    static VALUE: LazyLock<Option<u16>> = LazyLock::new(|| match std::env::var("VKD_WINDOWS_AFTER").ok().as_deref() {
+        Some("never") => None,
+        value => Some(value.and_then(|value| value.parse().ok()).unwrap_or(WINDOWS_AFTER)),
+    });
+    *VALUE
 }
 
 /// An operation that the hart itself executes, as it lies in generated code.

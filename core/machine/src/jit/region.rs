@@ -39,6 +39,18 @@ impl Block {
     }
 }
 
+impl Block {
+    /// The halfwords that it leads to within the page, but for those that calls and traps return to.
+    pub fn successors(&self) -> [Option<usize>; 2] {
+        let behind = Some(self.end);
+        match self.ops.last().map_or(End::No, |(slot, op)| end(op, *slot)) {
+            End::No | End::Leave { .. } => [behind, None],
+            End::Branch(target) => [behind, inside(target)],
+            End::Jump { to, .. } => [to.and_then(inside), None],
+        }
+    }
+}
+
 /// Blocks by rising address.
 pub(super) struct Region {
     /// At least one.

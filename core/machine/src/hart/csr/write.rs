@@ -18,9 +18,10 @@ fn vector(old: u64, new: u64) -> u64 {
 }
 
 /// A mode that is not implemented leaves `satp` as it is.
-fn address_space(old: u64, new: u64) -> u64 {
+fn address_space(old: u64, new: u64, sv48: bool) -> u64 {
     match new >> 60 {
-        0 | satp::SV39 | satp::SV48 => new,
+        0 | satp::SV39 => new,
+        satp::SV48 if sv48 => new,
         _ => old,
     }
 }
@@ -64,7 +65,9 @@ impl Hart {
             }
             n::SATP => {
                 self.require_satp()?;
-                self.csr.satp = address_space(self.csr.satp, value);
+                // Linux takes what it gets rather than what the device tree says, and windows are for Sv39 alone.
+                let sv48 = !self.platform.builtin_sbi;
+                self.csr.satp = address_space(self.csr.satp, value, sv48);
                 self.update_views();
             }
 

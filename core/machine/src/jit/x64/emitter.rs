@@ -10,11 +10,13 @@ use super::allocation::Allocation;
 use super::float::Known;
 use super::registers::{field, memory, Place, RAX};
 use super::stubs::Stubs;
+use super::window::Window;
 use crate::hart::{layout, Decoded};
 use crate::isa::privileged::pseudo;
 use crate::isa::{Op, Row, SINK};
 use crate::jit::arena::Offset;
-use crate::jit::cache::{Entry, Link, Piece};
+use crate::jit::bases::{self, Bases};
+use crate::jit::cache::{Entry, Link, Piece, Windows};
 use crate::jit::region::{Block, Region};
 use crate::jit::Embedded;
 
@@ -48,10 +50,26 @@ pub(super) struct Emitter<'a> {
     /// The run of accesses that the current operation belongs to.
     pub run: Option<super::memory::Run>,
     pub float: Known,
+    /// What is known for windows, if they are used.
+    pub window: Option<Window>,
 }
 
 /// Translate `region` of `decoded`; the code will lie at `address`, which is `base` in the arena.
-pub(in crate::jit) fn emit(region: &Region, decoded: &Decoded<'_>, stubs: &Stubs, address: u64, base: Offset) -> Piece {
+pub(in crate::jit) fn emit(
+    region: &Region,
+    decoded: &Decoded<'_>,
+    stubs: &Stubs,
+    windows: Windows,
+    address: u64,
+    base: Offset,
+) -> Piece {
+    let at_start = || bases::analyse(region);
+    let window = match windows {
+        Windows::Unused => None,
+        Windows::Used { negative } => {
+            Some(Window { negative, at_start: at_start(), now: Bases::unknown(), sites: Vec::new() })
+        }
+    };
     let mut e = Emitter {
         asm: VecAssembler::new(address as usize),
         stubs,
@@ -65,6 +83,7 @@ pub(in crate::jit) fn emit(region: &Region, decoded: &Decoded<'_>, stubs: &Stubs
         flags: None,
         run: None,
         float: Known::default(),
+        window,
     };
     for block in &region.blocks {
         let label = e.asm.new_dynamic_label();
@@ -73,30 +92,34 @@ pub(in crate::jit) fn emit(region: &Region, decoded: &Decoded<'_>, stubs: &Stubs
     let mut entries = Vec::new();
     for (i, block) in region.blocks.iter().enumerate() {
         let next = region.blocks.get(i + 1).map(|block| block.start);
-        let at = e.block(block, next);
+        let at = e.block(i, block, next);
         if block.target {
-            entries.push((block, at));
+            entries.push((i, block, at));
         }
     }
     let mut outer = Vec::new();
-    for (block, at) in entries {
+    for (i, block, at) in entries {
         outer.push(Entry {
             slot: block.start as u16,
-            outer: base + e.outer_entry(block) as Offset,
-            inner: base + e.inner_entry(block).unwrap_or(at) as Offset,
+            outer: base + e.outer_entry(i, block) as Offset,
+            inner: base + e.inner_entry(i, block).unwrap_or(at) as Offset,
         });
     }
     while let Some(cold) = e.cold.pop() {
         cold(&mut e);
     }
     let links = e.links.iter().map(|(slot, at)| Link { slot: *slot as u16, at: base + *at as Offset - 4 }).collect();
+    let mut sites = e.window.map_or(Vec::new(), |window| window.sites);
+    for site in &mut sites {
+        (site.at, site.fault, site.lookup) = (base + site.at, base + site.fault, base + site.lookup);
+    }
     let code = e.asm.finalize().expect("labels are all defined and near");
-    Piece { code, entries: outer, links }
+    Piece { code, entries: outer, links, sites }
 }
 
 impl Emitter<'_> {
     /// Write `block`, which `next` is written behind. Returns where.
-    fn block(&mut self, block: &Block, next: Option<usize>) -> usize {
+    fn block(&mut self, index: usize, block: &Block, next: Option<usize>) -> usize {
         let count = block.ops.len() as i32;
         let label = self.blocks[&block.start];
         let at = self.asm.offset().0;
@@ -111,11 +134,17 @@ impl Emitter<'_> {
             dynasm!(self.asm; .arch x64; jl =>late);
             self.attend(late, block.start, count);
         }
+        if let Some(window) = &mut self.window {
+            window.now = window.at_start[index].clone();
+        }
         let mut jumped = false;
         for (i, (slot, op)) in block.ops.iter().enumerate() {
             self.here = Site { offset: *slot as i32 * 2, ahead: count - i as i32 };
             self.plan_run(&block.ops[i..]);
             jumped = self.operation(op, *slot, next);
+            if let Some(window) = &mut self.window {
+                window.now.pass(op);
+            }
         }
         self.run = None;
         if !jumped && next != Some(block.end) {
@@ -189,6 +218,7 @@ impl Emitter<'_> {
         dynasm!(self.asm; .arch x64; lea rcx, [=>data]; call extern stub);
         self.exchange();
         self.float = Known::default();
+        self.load_window();
         false
     }
 
@@ -287,32 +317,34 @@ impl Emitter<'_> {
         }
     }
 
-    /// The way into `block` from other pages and from the run loop: the pc is in `rax`.
-    fn outer_entry(&mut self, block: &Block) -> usize {
+    /// The way into `block`, the one at `index`, from other pages and from the run loop: the pc is in `rax`.
+    fn outer_entry(&mut self, index: usize, block: &Block) -> usize {
         let at = self.asm.offset().0;
         dynasm!(self.asm
             ; .arch x64
             ; and rax, -4096
             ; mov [rbp + field(layout::PAGE)], rax
         );
-        self.enter(block);
+        self.load_window();
+        self.enter(index, block);
         at
     }
 
     /// The way into `block` from other regions of the page, if it is not the block itself.
-    fn inner_entry(&mut self, block: &Block) -> Option<usize> {
+    fn inner_entry(&mut self, index: usize, block: &Block) -> Option<usize> {
         let at = self.asm.offset().0;
-        if block.looped && !self.exchanges() {
+        if block.looped && !self.exchanges() && self.expected(index).is_empty() {
             return None;
         }
-        self.enter(block);
+        self.enter(index, block);
         Some(at)
     }
 
     /// Go to `block`. Whoever loops through several regions passes here, so that it is seen when time is up.
-    fn enter(&mut self, block: &Block) {
+    fn enter(&mut self, index: usize, block: &Block) {
         let label = self.blocks[&block.start];
         self.exchange();
+        self.check_entry(index, block.start);
         if !block.looped {
             let late = self.asm.new_dynamic_label();
             dynasm!(self.asm; .arch x64; test r15, r15; js =>late);

@@ -4,7 +4,7 @@ use dynasm::dynasm;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
 use super::emitter::{Emitter, Site};
-use super::registers::{field, Place, RAX, RDX};
+use super::registers::{field, Place, RAX, RCX, RDX};
 use crate::hart::layout;
 use crate::isa::{base, row, rv64d, rv64f, rv64i, Op, SINK};
 use crate::vpagetable::{Entry, LOAD_ENTRIES};
@@ -31,10 +31,10 @@ pub(super) struct Run {
 
 /// An access of the plain kind.
 #[derive(Clone, Copy)]
-struct Access {
-    size: i32,
-    store: bool,
-    float: bool,
+pub(super) struct Access {
+    pub size: i32,
+    pub store: bool,
+    pub float: bool,
 }
 
 impl Access {
@@ -95,7 +95,7 @@ macro_rules! into {
 impl Emitter<'_> {
     /// Begin a run at the first of `ops` if it is an access that others off the same register follow.
     pub fn plan_run(&mut self, ops: &[(usize, Op)]) {
-        if self.run.is_some() {
+        if self.run.is_some() || self.window.is_some() {
             return;
         }
         let (_, first) = &ops[0];
@@ -157,12 +157,15 @@ impl Emitter<'_> {
         if access.float {
             self.arm();
         }
+        if self.windowed(op, access) {
+            return true;
+        }
         match &mut self.run {
             Some(run) if run.register == op.rs1 && run.left > 0 => {
                 let offset = op.imm - run.low;
                 run.left -= 1;
                 let end = (run.left == 0).then_some(run.end);
-                self.access(op, RDX, offset);
+                self.access(op, access, RDX, offset);
                 if let Some(end) = end {
                     self.run = None;
                     dynasm!(self.asm; .arch x64; =>end);
@@ -170,7 +173,7 @@ impl Emitter<'_> {
             }
             _ => {
                 self.translate_address(op.rs1, op.imm, access.size, access.store);
-                self.access(op, RAX, 0);
+                self.access(op, access, RAX, 0);
             }
         }
         true
@@ -183,7 +186,7 @@ impl Emitter<'_> {
     }
 
     /// The same; what cannot be translated goes to `fail`.
-    fn translate_or(&mut self, fail: DynamicLabel, register: u8, offset: i32, size: i32, store: bool) {
+    pub fn translate_or(&mut self, fail: DynamicLabel, register: u8, offset: i32, size: i32, store: bool) {
         let (retry, cold) = (self.asm.new_dynamic_label(), self.asm.new_dynamic_label());
         let array = field(if store { layout::STORE } else { layout::LOAD });
         self.virtual_address(register, offset);
@@ -202,7 +205,7 @@ impl Emitter<'_> {
     }
 
     /// `rax` = integer register `register` plus `offset`.
-    fn virtual_address(&mut self, register: u8, offset: i32) {
+    pub fn virtual_address(&mut self, register: u8, offset: i32) {
         match self.place(register) {
             Place::Host(host) if offset != 0 => match i8::try_from(offset) {
                 Ok(short) => dynasm!(self.asm; .arch x64; lea rax, [BYTE Rq(host) + short]),
@@ -238,39 +241,54 @@ impl Emitter<'_> {
             ; call extern stub
             ; jz =>fail
         );
+        self.load_window();
         self.virtual_address(register, offset);
         dynasm!(self.asm; .arch x64; jmp =>retry);
     }
 
     /// The access itself, at host register `at` plus `offset`.
-    fn access(&mut self, op: &Op, at: u8, offset: i32) {
-        if Access::of(op).is_some_and(|access| access.float) {
-            return self.float_access(op, at, offset);
+    pub fn access(&mut self, op: &Op, access: Access, at: u8, offset: i32) {
+        // Loads to x0 can only fault.
+        if access.store || access.float || op.rd != SINK {
+            let value = self.before_access(op, access);
+            self.move_at(op, value, at, offset);
+            self.after_access(op, access, value);
         }
-        if op.rd == SINK && !Access::of(op).is_some_and(|access| access.store) {
-            // Loads to x0 can only fault.
-            return;
+    }
+
+    /// The host register whose value is stored, or that is loaded to. `rcx` may be gone.
+    pub fn before_access(&mut self, op: &Op, access: Access) -> u8 {
+        match access {
+            Access { float: true, .. } => self.before_float_access(op),
+            Access { store: true, .. } => self.read(op.rs2, RCX),
+            _ => self.target(op.rd),
         }
-        let target = self.target(op.rd);
+    }
+
+    /// Make `value`, which a load was to, that of its register.
+    pub fn after_access(&mut self, op: &Op, access: Access, value: u8) {
+        match access {
+            Access { store: true, .. } => {}
+            Access { float: true, .. } => self.after_float_load(op, value),
+            _ => self.write(op.rd, value),
+        }
+    }
+
+    /// The one instruction that loads or stores host register `value`, at host register `at` plus `offset`.
+    pub fn move_at(&mut self, op: &Op, value: u8, at: u8, offset: i32) {
         match op.id {
-            rv64i::LB => at!(self, at, offset, movsx Rq(target), BYTE),
-            rv64i::LBU => at!(self, at, offset, movzx Rd(target), BYTE),
-            rv64i::LH => at!(self, at, offset, movsx Rq(target), WORD),
-            rv64i::LHU => at!(self, at, offset, movzx Rd(target), WORD),
-            rv64i::LW => at!(self, at, offset, movsxd Rq(target), DWORD),
-            rv64i::LWU => at!(self, at, offset, mov Rd(target), DWORD),
-            rv64i::LD => at!(self, at, offset, mov Rq(target), QWORD),
-            _ => {
-                let value = self.read(op.rs2, super::registers::RCX);
-                match op.id {
-                    rv64i::SB => into!(self, at, offset, BYTE, Rb(value)),
-                    rv64i::SH => into!(self, at, offset, WORD, Rw(value)),
-                    rv64i::SW => into!(self, at, offset, DWORD, Rd(value)),
-                    _ => into!(self, at, offset, QWORD, Rq(value)),
-                }
-                return;
-            }
+            rv64i::LB => at!(self, at, offset, movsx Rq(value), BYTE),
+            rv64i::LBU => at!(self, at, offset, movzx Rd(value), BYTE),
+            rv64i::LH => at!(self, at, offset, movsx Rq(value), WORD),
+            rv64i::LHU => at!(self, at, offset, movzx Rd(value), WORD),
+            rv64i::LW => at!(self, at, offset, movsxd Rq(value), DWORD),
+            rv64i::LWU => at!(self, at, offset, mov Rd(value), DWORD),
+            rv64i::LD => at!(self, at, offset, mov Rq(value), QWORD),
+            rv64i::SB => into!(self, at, offset, BYTE, Rb(value)),
+            rv64i::SH => into!(self, at, offset, WORD, Rw(value)),
+            rv64i::SW => into!(self, at, offset, DWORD, Rd(value)),
+            rv64i::SD => into!(self, at, offset, QWORD, Rq(value)),
+            _ => self.move_float_at(op, value, at, offset),
         }
-        self.write(op.rd, target);
     }
 }

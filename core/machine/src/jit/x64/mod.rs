@@ -13,11 +13,14 @@ mod integer;
 mod memory;
 mod multiply;
 mod registers;
+pub(super) mod signal;
 mod stubs;
 mod system;
+mod window;
 
 pub(super) use emitter::emit;
 pub(super) use stubs::{write_stubs, Stubs};
+pub(super) use window::jump;
 
 /// Whether this host can translate, or why not.
 ///
@@ -33,4 +36,11 @@ pub fn supported() -> Result<(), &'static str> {
         (is_x86_feature_detected!("fma"), "no FMA"),
     ];
     features.into_iter().find(|(there, _)| !there).map_or(Ok(()), |(_, lacks)| Err(lacks))
+}
+
+/// Whether this host lets programs set the register that windows are accessed by.
+pub(super) fn windows_supported() -> bool {
+    const FSGSBASE: u64 = 1 << 1;
+    // SAFETY: it only reads what the host passed to the process.
+    unsafe { libc::getauxval(libc::AT_HWCAP2) & FSGSBASE != 0 }
 }

@@ -35,6 +35,10 @@ pub(in crate::jit) struct Stubs {
     pub fill_load: usize,
     /// The same for a store.
     pub fill_store: usize,
+    /// Call: the same for a load in the window that has faulted; afterwards it may be in the window.
+    pub fault_load: usize,
+    /// The same for a store.
+    pub fault_store: usize,
     /// Call: have the hart execute the [`crate::jit::Embedded`] at `rcx`. Afterwards: not zero when it could not.
     pub execute: usize,
     /// Call: the same for an operation that needs the exact state. Returns only when the code is to go on.
@@ -143,8 +147,10 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
         ; ret
     );
 
-    let mut fills = [0; 2];
-    for (fill, access) in fills.iter_mut().zip([Access::Load, Access::Store]) {
+    let mut fills = [0; 4];
+    let (fill, fault) = (translated::fill as *const () as i64, translated::fault as *const () as i64);
+    let kinds = [(fill, Access::Load), (fill, Access::Store), (fault, Access::Load), (fault, Access::Store)];
+    for (fill, (helper, access)) in fills.iter_mut().zip(kinds) {
         *fill = a.offset().0;
         for host in VOLATILE {
             dynasm!(a; .arch x64; push Rq(host));
@@ -161,7 +167,7 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
             ; lea rdi, [rbp - BIAS]
             ; mov rsi, rax
             ; mov ecx, access as i32
-            ; mov rax, QWORD translated::fill as *const () as i64
+            ; mov rax, QWORD helper
             ; call rax
             ; pop rcx
             ; jrcxz =>unarmed
@@ -254,6 +260,8 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
         miss: base + miss_at,
         fill_load: base + fills[0],
         fill_store: base + fills[1],
+        fault_load: base + fills[2],
+        fault_store: base + fills[3],
         execute: base + execute,
         system: base + system,
         status: base + status,

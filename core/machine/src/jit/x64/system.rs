@@ -129,6 +129,7 @@ impl Emitter<'_> {
         );
         self.write_status_view(op);
         dynasm!(self.asm; .arch x64; =>done);
+        self.load_window();
         self.float = Known::default();
 
         let (data, row, site) = (self.embed(op, slot), self.asm.new_dynamic_label(), self.here);
@@ -206,6 +207,7 @@ impl Emitter<'_> {
             dynasm!(self.asm; .arch x64; vmovdqa [BYTE rax + at], xmm15);
         }
         dynasm!(self.asm; .arch x64; =>done);
+        self.load_window();
         self.float = Known::default();
         let (data, fail, stub) = (self.embed(op, slot), self.side_exit(), self.stubs.execute);
         self.cold(move |e| {

@@ -58,6 +58,9 @@ impl Pair {
                 Translator::new(ram, harts)
             };
         }
+        if let Some(translator) = &mut code.translator {
+            translator.use_windows(random.pick(&[None, Some(0), Some(0), Some(2)]));
+        }
         let firmware = case.firmware;
         Self { fast, code, exact, firmware, interrupts: 0, trail: VecDeque::new(), seen: Seen::default() }
     }

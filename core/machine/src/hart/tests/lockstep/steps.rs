@@ -148,7 +148,10 @@ pub fn point(random: &mut Random, code: &mut Code, rd: u8) {
         15 => code.li(rd, METER.base + random.pick(&[0, 8, 0x3c, 0x40, 0x78, 0xfc, 0x100])),
         16 => {
             let wild = [0, RAM_BASE - 8, RAM_BASE + RAM_SIZE, 1 << 38, 1 << 47, !0 << 38, !0 << 47, 1 << 63, !7];
-            code.li(rd, random.pick(&wild));
+            // The ends of Sv39, and of what may be around a window.
+            let beyond = random.pick(&[4, 8, 1 << 19, 1 << 20, 1 << 21, 1 << 30]);
+            let sv39 = [(1 << 38) - beyond, (1 << 38) + beyond, (!0 << 38) - beyond, (!0 << 38) + beyond];
+            code.li(rd, if random.one_in(2) { random.pick(&wild) } else { random.pick(&sv39) });
         }
         17 => code.li(rd, random.integer()),
         _ => {

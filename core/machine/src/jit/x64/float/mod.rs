@@ -135,7 +135,9 @@ impl Emitter<'_> {
             e.restore();
             dynasm!(e.asm; .arch x64; lea rcx, [=>data]; call extern stub);
             e.exchange();
-            dynasm!(e.asm; .arch x64; jz =>current.done; jmp =>fail);
+            dynasm!(e.asm; .arch x64; jnz =>fail);
+            e.load_window();
+            dynasm!(e.asm; .arch x64; jmp =>current.done);
         });
     }
 

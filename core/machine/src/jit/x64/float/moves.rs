@@ -97,28 +97,30 @@ impl Emitter<'_> {
         }
     }
 
-    /// The load or store `op` at host register `at` plus `offset`; the unit is armed.
-    pub fn float_access(&mut self, op: &Op, at: u8, offset: i32) {
+    /// The host register that load or store `op` is to or of; the unit is armed.
+    pub fn before_float_access(&mut self, op: &Op) -> u8 {
         match op.id {
-            rv64d::FSD => {
-                let from = self.float_read(op.rs2, X14);
-                dynasm!(self.asm; .arch x64; vmovsd QWORD [Rq(at) + offset], Rx(from));
-            }
-            rv64f::FSW => {
-                let from = self.float_read(op.rs2, X14);
-                dynasm!(self.asm; .arch x64; vmovss DWORD [Rq(at) + offset], Rx(from));
-            }
-            rv64d::FLD => {
-                let target = self.float_target(op.rd);
-                dynasm!(self.asm; .arch x64; vmovsd Rx(target), QWORD [Rq(at) + offset]);
-                self.float_write(op.rd, target, Width::Double);
-            }
+            rv64d::FSD | rv64f::FSW => self.float_read(op.rs2, X14),
+            rv64d::FLD => self.float_target(op.rd),
             _ => {
-                let target = self.float_target(op.rd);
                 self.ones(X15);
-                dynasm!(self.asm; .arch x64; vpinsrd Rx(target), Rx(X15), DWORD [Rq(at) + offset], 0);
-                self.float_write(op.rd, target, Width::Single);
+                self.float_target(op.rd)
             }
         }
+    }
+
+    /// The one instruction that loads or stores `value`, at host register `at` plus `offset`.
+    pub fn move_float_at(&mut self, op: &Op, value: u8, at: u8, offset: i32) {
+        match op.id {
+            rv64d::FSD => dynasm!(self.asm; .arch x64; vmovsd QWORD [Rq(at) + offset], Rx(value)),
+            rv64f::FSW => dynasm!(self.asm; .arch x64; vmovss DWORD [Rq(at) + offset], Rx(value)),
+            rv64d::FLD => dynasm!(self.asm; .arch x64; vmovsd Rx(value), QWORD [Rq(at) + offset]),
+            _ => dynasm!(self.asm; .arch x64; vpinsrd Rx(value), Rx(X15), DWORD [Rq(at) + offset], 0),
+        }
+    }
+
+    /// Make `value`, which load `op` was to, that of its register.
+    pub fn after_float_load(&mut self, op: &Op, value: u8) {
+        self.float_write(op.rd, value, if op.id == rv64d::FLD { Width::Double } else { Width::Single });
     }
 }
