@@ -66,6 +66,15 @@ class Session:
             raise PeerError(self._ended()) from None
         return self._answer(limit), time.monotonic() - began
 
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """End the process with all that it started."""
         try:
