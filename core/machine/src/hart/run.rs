@@ -169,6 +169,7 @@ impl Hart {
     fn execute_page(&mut self, page: &mut Page, wires: &HartWires, limit: u64) -> bool {
         let base = self.pc & !0xfff;
         loop {
+            let before = self.retired;
             let flow = self.stretch(page, wires, limit);
             let slot = slot(self.pc);
             match flow {
@@ -190,7 +191,8 @@ impl Hart {
             if self.recheck {
                 self.accept_interrupt();
             }
-            if self.refetch || self.pc & !0xfff != base {
+            // A handler that traps itself uses up no budget, but turns.
+            if self.refetch || self.pc & !0xfff != base || self.retired == before {
                 return false;
             }
         }

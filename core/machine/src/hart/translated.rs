@@ -156,7 +156,11 @@ impl Hart {
         self.retired = limit.wrapping_sub((self.progress.left + ahead) as u64);
         let next = self.pc.wrapping_add(u64::from(embedded.op.len));
         self.refetch = false;
+        let before = self.retired;
         self.step_by(embedded.exec, &embedded.op, embedded.word);
+        // What traps uses up budget, too: a handler may trap itself.
+        let limit = limit - u64::from(self.retired == before);
+        self.progress.limit = limit;
         let attend = self.wires.attention() || self.retired >= limit;
         if !attend && self.recheck {
             self.accept_interrupt();

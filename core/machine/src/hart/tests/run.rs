@@ -45,6 +45,16 @@ fn progress_is_published() {
 }
 
 #[test]
+fn a_timer_takes_a_hart_out_of_a_handler_that_traps_itself() {
+    for trap in [0, ECALL] {
+        let mut hart = ready(&[trap], Privilege::Supervisor);
+        (hart.csr.medeleg, hart.csr.stvec, hart.csr.mie) = (1 << 2 | 1 << 9, CODE, 1 << 7);
+        hart.wires.set_mtimecmp(hart.platform.clock.now() + 20_000);
+        assert_eq!(finish(hart).csr.mcause, 1 << 63 | 7);
+    }
+}
+
+#[test]
 fn more_pages_than_the_cache_holds_still_run() {
     // 300 pages, of which each jumps to the next; twice, so that evicted ones come back.
     let ram_pages = 300;

@@ -3,6 +3,7 @@
 //! depends on time: they may loop for ever, change their mode, lose their way.
 
 mod assemble;
+mod canaries;
 mod case;
 mod float;
 mod flow;
