@@ -9,7 +9,7 @@
 //! - where the code has looked.
 //!
 //! It is computed over all blocks of a region: what holds at the start of a block does so at the end of every block that leads
-//! there. Ways into the region from outside look at the registers that the block expects something of.
+//! there, but for ways into loops. These, and those into the region, look at the registers that the block expects something of.
 
 use super::region::{Block, Region};
 use crate::isa::{row, rv64d, rv64f, rv64i, Op, SINK};
@@ -47,6 +47,14 @@ impl Bases {
     /// The registers that something is known of, but for `x0`.
     pub fn known(&self) -> impl Iterator<Item = u8> + use<'_> {
         (1..32).filter(|register| self.know(*register))
+    }
+
+    /// The registers of which `expected` knows more.
+    pub fn lack(&self, expected: &Self) -> Vec<u8> {
+        expected
+            .known()
+            .filter(|register| self.0[usize::from(*register)] > expected.0[usize::from(*register)])
+            .collect()
     }
 
     /// What holds behind `op`, which goes by its base if `is_access`.
@@ -134,7 +142,8 @@ pub(super) fn analyse(region: &Region) -> Vec<Bases> {
         for (block, successors) in blocks.iter().zip(&successors).enumerate().map(|(i, (b, s))| ((i, b), s)) {
             let mut bases = at_start[block.0].clone();
             block.1.ops.iter().for_each(|(_, op)| bases.pass(op));
-            for successor in successors {
+            // Loops expect what their ends know.
+            for successor in successors.iter().filter(|to| !blocks[**to].looped || **to <= block.0) {
                 changed |= at_start[*successor].meet(&bases, round < ROUNDS);
             }
         }

@@ -63,12 +63,15 @@ pub(in crate::jit) fn emit(
     address: u64,
     base: Offset,
 ) -> Piece {
-    let at_start = || bases::analyse(region);
     let window = match windows {
         Windows::Unused => None,
-        Windows::Used { negative } => {
-            Some(Window { negative, at_start: at_start(), now: Bases::unknown(), sites: Vec::new() })
-        }
+        Windows::Used { negative } => Some(Window {
+            negative,
+            starts: region.blocks.iter().map(|block| block.start).collect(),
+            at_start: bases::analyse(region),
+            now: Bases::unknown(),
+            sites: Vec::new(),
+        }),
     };
     let mut e = Emitter {
         asm: VecAssembler::new(address as usize),
@@ -141,16 +144,28 @@ impl Emitter<'_> {
         for (i, (slot, op)) in block.ops.iter().enumerate() {
             self.here = Site { offset: *slot as i32 * 2, ahead: count - i as i32 };
             self.plan_run(&block.ops[i..]);
+            // An access is by what is known in front of it, a jump is behind all else that it does.
+            let access = bases::is_access(op);
+            self.pass(op, !access);
             jumped = self.operation(op, *slot, next);
-            if let Some(window) = &mut self.window {
-                window.now.pass(op);
-            }
+            self.pass(op, access);
         }
         self.run = None;
         if !jumped && next != Some(block.end) {
             self.jump_to(block.end);
         }
+        if let Some(next) = next.filter(|next| block.successors().contains(&Some(*next))) {
+            // That is where it falls through to.
+            self.check_entry(self.lacking(next), next);
+        }
         at
+    }
+
+    /// Know what holds behind `op`, if it is `time`.
+    fn pass(&mut self, op: &Op, time: bool) {
+        if let Some(window) = self.window.as_mut().filter(|_| time) {
+            window.now.pass(op);
+        }
     }
 
     /// What `late` leads to: attend in front of the block at `slot`, of which `ahead` instructions have been counted.
@@ -285,8 +300,18 @@ impl Emitter<'_> {
 
     /// The label to jump to for halfword `slot` of this page; call [`Emitter::link`] behind the jump.
     pub fn block_label(&mut self, slot: usize) -> DynamicLabel {
-        if let Some(label) = self.blocks.get(&slot) {
-            return *label;
+        if let Some(label) = self.blocks.get(&slot).copied() {
+            let lacking = self.lacking(slot);
+            if lacking.is_empty() {
+                return label;
+            }
+            let checked = self.asm.new_dynamic_label();
+            self.cold(move |e| {
+                dynasm!(e.asm; .arch x64; =>checked);
+                e.check_entry(lacking, slot);
+                dynasm!(e.asm; .arch x64; jmp =>label);
+            });
+            return checked;
         }
         if let Some(label) = self.exits.get(&slot) {
             return *label;
@@ -344,7 +369,7 @@ impl Emitter<'_> {
     fn enter(&mut self, index: usize, block: &Block) {
         let label = self.blocks[&block.start];
         self.exchange();
-        self.check_entry(index, block.start);
+        self.check_entry(self.expected(index), block.start);
         if !block.looped {
             let late = self.asm.new_dynamic_label();
             dynasm!(self.asm; .arch x64; test r15, r15; js =>late);

@@ -27,7 +27,9 @@ const JUMP_SIZE: usize = 5;
 pub(super) struct Window {
     /// Whether most addresses are negative. All are allowed, but some are checked quicker.
     pub negative: bool,
-    /// Registers that hold addresses at the start of each block, and at the current operation.
+    /// Halfword at which each block begins, rising.
+    pub starts: Vec<usize>,
+    /// Registers that hold addresses there, and at the current operation.
     pub at_start: Vec<Bases>,
     pub now: Bases,
     /// By rising address; offsets into the code.
@@ -117,9 +119,14 @@ impl Emitter<'_> {
         self.window.as_ref().map_or(Vec::new(), |window| window.at_start[index].known().collect())
     }
 
-    /// Look at them on a way into the block, which begins at `slot`, from outside of the region.
-    pub fn check_entry(&mut self, index: usize, slot: usize) {
-        let registers = self.expected(index);
+    /// Of those, what is not known at the current operation, for the block at `slot` of the region.
+    pub fn lacking(&self, slot: usize) -> Vec<u8> {
+        let Some(window) = &self.window else { return Vec::new() };
+        window.starts.binary_search(&slot).map_or(Vec::new(), |index| window.now.lack(&window.at_start[index]))
+    }
+
+    /// Look at `registers` on a way into the block at `slot`, with none of its instructions counted.
+    pub fn check_entry(&mut self, registers: Vec<u8>, slot: usize) {
         if registers.is_empty() {
             return;
         }
