@@ -79,7 +79,7 @@ counters! {
     translations,
     /// Host code that the translations take at present, bytes.
     code_bytes,
-    /// Faults of translated code in the window of an address space, most of which had pages mapped there.
+    /// Faults of translated code in the window of an address space that asked for pages to be mapped there.
     window_faults,
     /// Calls of the host that unmapped pages in windows, as of the last such fault.
     window_drops,

@@ -214,7 +214,9 @@ pub(crate) unsafe extern "sysv64" fn fill(hart: *mut Hart, va: u64, len: u64, ac
     unsafe { guarded(hart, 0, work) }
 }
 
-/// [`fill`] for an access in the window that has faulted; from now on it may succeed there.
+/// [`fill`] for an access in the window that has faulted. The second time that it is in a page, it may succeed there from now
+/// on: many pages are touched once, and to map one costs ten times as much as an entry. By the second time the pages around it
+/// may have been touched, too, and come along.
 ///
 /// # Safety
 /// As for [`fill`].
@@ -222,7 +224,9 @@ pub(crate) unsafe extern "sysv64" fn fault(hart: *mut Hart, va: u64, len: u64, a
     // SAFETY: the caller's promise.
     let hart = unsafe { &mut *hart };
     let access = if access == Access::Store as u32 { Access::Store } else { Access::Load };
+    let known = hart.tlb.lookup(va, 1, access).is_some();
     let outcome = match hart.translate(va, access) {
+        Ok(Translation::Ram(_)) if !known => Outcome::Left,
         Ok(Translation::Ram(_)) if !hart.promote(va, access) => Outcome::Refused,
         Ok(Translation::Ram(_)) if (va & 0xfff) + len > 4096 => Outcome::Left,
         Ok(Translation::Ram(_)) => Outcome::Promoted,
