@@ -10,8 +10,8 @@ use crate::isa::{rv64i, Op};
 
 /// Halfwords in a page.
 const SLOTS: usize = 2048;
-/// Bounds of one region.
-const MAX_OPS: usize = 600;
+/// Bounds of one region. In smaller ones a loop is more likely to have the registers that it wants ([`super::x64`]).
+const MAX_OPS: usize = 120;
 const MAX_BLOCKS: usize = 96;
 
 /// A basic block: its operations are executed in order, the last one may jump.

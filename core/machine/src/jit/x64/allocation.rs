@@ -5,7 +5,7 @@
 
 use super::registers::{memory, Place, PINNED};
 use crate::isa::format::Format;
-use crate::isa::{base, row, rv64i, Op};
+use crate::isa::{base, row, rv64i, Op, SINK};
 use crate::jit::region::{Block, Region};
 
 /// What a loop multiplies the weight of its blocks by, as a power of two, and how often at most.
@@ -43,7 +43,7 @@ impl Allocation {
             for (_, op) in &block.ops {
                 registers(op).filter(|r| *r != 0).for_each(|r| uses[usize::from(r)] += weight);
             }
-            leaves += i64::from(leaves_region(block)) * weight;
+            leaves += i64::from(leaves_region(block, &region.blocks)) * weight;
         }
         let mut places = [0; 32].map(|_: u8| Place::Memory(0));
         (0..32).for_each(|guest| places[usize::from(guest)] = Place::Memory(memory(guest)));
@@ -72,22 +72,29 @@ impl Allocation {
     }
 }
 
-/// How often each block is executed, by a guess: a jump back makes a loop of what it jumps over.
+/// How often each block is executed, by a guess: a jump back that is no call makes a loop of what it jumps over.
 fn weights(blocks: &[Block]) -> Vec<i64> {
     let mut depth = vec![0; blocks.len()];
     for first in 0..blocks.len() {
         let start = blocks[first].start as i64;
-        if let Some(last) = (first..blocks.len()).rev().find(|i| blocks[*i].jump() == Some(start)) {
+        let jumps = |block: &Block| block.jump() == Some(start) && !calls(block);
+        if let Some(last) = (first..blocks.len()).rev().find(|i| jumps(&blocks[*i])) {
             depth[first..=last].iter_mut().for_each(|depth| *depth += 1);
         }
     }
     depth.into_iter().map(|depth: u32| 1 << (LOOP_SHIFT * depth.min(MAX_DEPTH))).collect()
 }
 
-/// Whether control passes elsewhere at the end of `block`, or in it.
-fn leaves_region(block: &Block) -> bool {
-    let far = |op: &Op| op.id == rv64i::JALR || (op.id == rv64i::JAL && op.rd != crate::isa::SINK);
-    block.ops.iter().any(|(_, op)| far(op) || row(op.id).system && !super::float::is_state(op))
+fn calls(block: &Block) -> bool {
+    block.ops.last().is_some_and(|(_, op)| op.id == rv64i::JAL && op.rd != SINK)
+}
+
+/// Whether control passes to what is none of `blocks` at the end of `block`, or in it.
+fn leaves_region(block: &Block, blocks: &[Block]) -> bool {
+    let inside = |slot: i64| blocks.binary_search_by_key(&slot, |block| block.start as i64).is_ok();
+    let far = calls(block) && !block.jump().is_some_and(inside);
+    let elsewhere = |op: &Op| op.id == rv64i::JALR || row(op.id).system && !super::float::is_state(op);
+    far || block.ops.iter().any(|(_, op)| elsewhere(op))
 }
 
 /// The integer registers that `op` names.
@@ -107,7 +114,7 @@ mod tests {
     use super::*;
     use crate::isa::decode;
 
-    fn region(words: &[u32], start: usize) -> Region {
+    fn loop_of(words: &[u32], start: usize) -> Region {
         let ops: Vec<_> = words.iter().enumerate().map(|(i, word)| (start + 2 * i, decode(*word))).collect();
         let end = start + 2 * ops.len();
         Region { blocks: vec![Block { start, end, ops, target: true, looped: true }] }
@@ -118,7 +125,7 @@ mod tests {
 
     #[test]
     fn registers_of_a_loop_move_into_the_host() {
-        let allocation = Allocation::of(&region(&LOOP, 100));
+        let allocation = Allocation::of(&loop_of(&LOOP, 100));
         let own: Vec<_> = allocation.exchanges.iter().map(|exchange| exchange.own).collect();
         assert_eq!(own, [5, 6]);
         for exchange in &allocation.exchanges {
@@ -130,16 +137,25 @@ mod tests {
 
     #[test]
     fn what_does_not_loop_leaves_all_where_it_is() {
-        let allocation = Allocation::of(&region(&LOOP[..3], 100));
+        let allocation = Allocation::of(&loop_of(&LOOP[..3], 100));
         assert_eq!(allocation.exchanges, []);
         assert!(PINNED.iter().all(|(guest, host)| allocation.place(*guest) == Place::Host(*host)));
         assert_eq!(allocation.place(5), Place::Memory(memory(5)));
     }
 
     #[test]
+    fn a_call_within_the_region_leaves_the_loop_its_registers() {
+        // `jal ra` to the first word, then the branch to it.
+        let mut region = loop_of(&[LOOP[0], LOOP[1], LOOP[2], 0xff5f_f0ef], 100);
+        region.blocks.extend(loop_of(&[0xfe02_98e3], 108).blocks);
+        let own: Vec<_> = Allocation::of(&region).exchanges.iter().map(|exchange| exchange.own).collect();
+        assert_eq!(own[..2], [5, 6]);
+    }
+
+    #[test]
     fn a_loop_around_a_call_leaves_all_where_it_is() {
         // `jalr ra, t0`.
         let words = [LOOP[0], 0x0002_80e7, LOOP[2], LOOP[3]];
-        assert_eq!(Allocation::of(&region(&words, 100)).exchanges, []);
+        assert_eq!(Allocation::of(&loop_of(&words, 100)).exchanges, []);
     }
 }
