@@ -76,10 +76,10 @@ impl Sites {
         self.chunks[chunk].extend_from_slice(sites);
     }
 
-    /// Forget those of `chunk`, which is used again.
+    /// Forget those of `chunk`, which is used again. What was to be demoted may have been there; it will fault again if not.
     pub fn forget(&mut self, chunk: usize) {
         self.chunks[chunk].clear();
-        self.faulted = None;
+        (self.faulted, self.demoted) = (None, None);
     }
 
     /// Where to go on when the instruction at `rip` has faulted. `None` when it is not a site's. Called by the handler of
@@ -185,5 +185,14 @@ mod tests {
             assert!(matches!(sites.take_demoted(), Some(Demoted::Site(site)) if site.at == at));
             assert!(sites.take_demoted().is_none());
         }
+    }
+
+    #[test]
+    fn what_is_gone_is_not_demoted() {
+        let mut sites = sites();
+        sites.fault(0x17032);
+        assert!(!sites.judge(Outcome::Device));
+        sites.forget(7);
+        assert!(sites.take_demoted().is_none(), "other code lies there now");
     }
 }
