@@ -221,20 +221,22 @@ pub(crate) unsafe extern "sysv64" fn fill(hart: *mut Hart, va: u64, len: u64, ac
 /// # Safety
 /// As for [`fill`].
 pub(crate) unsafe extern "sysv64" fn fault(hart: *mut Hart, va: u64, len: u64, access: u32) -> u64 {
-    // SAFETY: the caller's promise.
-    let hart = unsafe { &mut *hart };
-    let access = if access == Access::Store as u32 { Access::Store } else { Access::Load };
-    let known = hart.tlb.lookup(va, 1, access).is_some();
-    let outcome = match hart.translate(va, access) {
-        Ok(Translation::Ram(_)) if !known => Outcome::Left,
-        Ok(Translation::Ram(_)) if !hart.promote(va, access) => Outcome::Refused,
-        Ok(Translation::Ram(_)) if (va & 0xfff) + len > 4096 => Outcome::Left,
-        Ok(Translation::Ram(_)) => Outcome::Promoted,
-        Ok(Translation::Device(_)) => Outcome::Device,
-        Err(_) => Outcome::Left,
+    let work = |hart: &mut Hart| {
+        let access = if access == Access::Store as u32 { Access::Store } else { Access::Load };
+        let known = hart.tlb.lookup(va, 1, access).is_some();
+        let outcome = match hart.translate(va, access) {
+            Ok(Translation::Ram(_)) if !known => Outcome::Left,
+            Ok(Translation::Ram(_)) if !hart.promote(va, access) => Outcome::Refused,
+            Ok(Translation::Ram(_)) if (va & 0xfff) + len > 4096 => Outcome::Left,
+            Ok(Translation::Ram(_)) => Outcome::Promoted,
+            Ok(Translation::Device(_)) => Outcome::Device,
+            Err(_) => Outcome::Left,
+        };
+        // A site that is to be demoted is left, so that nothing executes it meanwhile.
+        u64::from(judge(outcome) && outcome == Outcome::Promoted)
     };
-    // A site that is to be demoted is left, so that nothing executes it meanwhile.
-    u64::from(judge(outcome) && outcome == Outcome::Promoted)
+    // SAFETY: the caller's promise.
+    unsafe { guarded(hart, 0, work) }
 }
 
 /// Execute an operation that needs nothing but registers and memory. Not zero when it cannot be done here.
