@@ -148,7 +148,9 @@ pub(super) fn discover(ops: &[Op], start: usize, known: impl Fn(usize) -> bool) 
     }
     let mut blocks: Vec<Block> = Vec::new();
     let mut total = 0;
-    let starts: Vec<_> = leaders.iter().map(|(slot, target)| (*slot, *target)).collect();
+    let mut starts: Vec<_> = leaders.iter().map(|(slot, target)| (*slot, *target)).collect();
+    // The rest may be too much: not for the block that was asked for.
+    starts.sort_by_key(|(slot, _)| *slot != start);
     for (start, target) in starts {
         let mut block = Block { start, end: start, ops: Vec::new(), target, looped: false };
         while block.end < SLOTS && total < 2 * MAX_OPS {
@@ -168,6 +170,7 @@ pub(super) fn discover(ops: &[Op], start: usize, known: impl Fn(usize) -> bool) 
             blocks.push(block);
         }
     }
+    blocks.sort_by_key(|block| block.start);
     // A block that others reach by falling through must be entered with a count of its own if they are not its neighbours.
     for i in 0..blocks.len() {
         let neighbour = i > 0 && blocks[i - 1].end == blocks[i].start;
@@ -181,4 +184,36 @@ pub(super) fn discover(ops: &[Op], start: usize, known: impl Fn(usize) -> bool) 
         }
     }
     (!blocks.is_empty() && blocks.iter().any(|block| block.start == start)).then_some(Region { blocks })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hart::tests::{addi, A0};
+    use crate::isa::decode;
+
+    /// `beqz a0` to halfword `to` from halfword `from`.
+    fn branch(from: usize, to: usize) -> Op {
+        let imm = (to as i32 - from as i32) * 2;
+        Op { imm, ..decode(0x0005_0063) }
+    }
+
+    #[test]
+    fn a_region_has_the_block_that_was_asked_for_whatever_lies_before_it() {
+        const ARM: usize = 200;
+        const COUNT: usize = 6;
+        let mut ops = vec![Op::bare(pseudo::UNDECODED, 2); SLOTS];
+        let start = COUNT * ARM;
+        // Arms of a hundred instructions, each of which ends with a jump to what chooses among them.
+        for arm in 0..COUNT {
+            (0..ARM - 2).step_by(2).for_each(|i| ops[arm * ARM + i] = decode(addi(A0, A0, 1)));
+            let at = arm * ARM + ARM - 2;
+            ops[at] = Op { imm: (start as i32 - at as i32) * 2, ..decode(0x0000_006f) };
+            ops[start + 2 * arm] = branch(start + 2 * arm, arm * ARM);
+        }
+        let region = discover(&ops, start, |_| false).unwrap();
+        assert!(region.blocks.is_sorted_by_key(|block| block.start));
+        let ops: usize = region.blocks.iter().map(|block| block.ops.len()).sum();
+        assert!(ops <= 2 * MAX_OPS, "{ops} operations");
+    }
 }
