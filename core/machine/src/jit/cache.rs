@@ -245,8 +245,13 @@ impl Translator {
         match self.sites.get().take_demoted() {
             Some(Demoted::Site(site)) => self.arena.patch(site.at, &x64::jump(site.at, site.lookup)),
             Some(Demoted::Page) => self.change(tlb, number, Windows::Unused),
+            None if self.uses_windows(number) && self.sites.get().leave() => self.change(tlb, number, Windows::Unused),
             None => {}
         }
+    }
+
+    fn uses_windows(&self, number: usize) -> bool {
+        self.places[number].checked_sub(1).is_some_and(|place| self.pages[place as usize].windows != Windows::Unused)
     }
 
     /// Have page `number` translated anew, as it is entered.

@@ -2,13 +2,15 @@
 //!
 //! A fault costs as much as thousands of instructions, so a hart has a credit of them, which grows as it executes. A page
 //! that is in the window does not fault again. A site whose pages cannot be in the window is *demoted*: its access is
-//! overwritten by a jump to code that looks into the TLB. A page of code whose site faults when the credit is used up does
-//! without windows for the time being.
+//! overwritten by a jump to code that looks into the TLB. A page of code whose site
+//! faults, or that leaves to the interpreter, when the credit is used up does without windows for the time being.
 
 use super::arena::{Offset, CHUNKS};
 
 /// What a fault costs, instructions: so many that faults take a tenth of the time at most.
 const COST: i64 = 40_000;
+/// What it costs to leave for the interpreter, instructions. Code with windows leaves, without a fault, for addresses that none has.
+const LEAVE: i64 = 400;
 /// Faults that the credit is good for when nothing has been faulting for long.
 const MOST: i64 = 4000;
 /// Faults that a site may have even so.
@@ -113,6 +115,12 @@ impl Sites {
         self.demoted.is_none()
     }
 
+    /// Code that uses windows has left to the interpreter, without anything to be demoted: whether it should do without them.
+    pub fn leave(&mut self) -> bool {
+        self.credit = (self.credit - LEAVE).max(0);
+        self.credit == 0
+    }
+
     /// Whether the credit is good for more code that may fault.
     pub fn has_credit(&self) -> bool {
         self.credit > COST * MOST / 2
@@ -185,6 +193,15 @@ mod tests {
             assert!(matches!(sites.take_demoted(), Some(Demoted::Site(site)) if site.at == at));
             assert!(sites.take_demoted().is_none());
         }
+    }
+
+    #[test]
+    fn code_that_leaves_too_often_does_without() {
+        let mut sites = sites();
+        assert!((1..COST * MOST / LEAVE).all(|_| !sites.leave()));
+        assert!(sites.leave(), "the credit is used up");
+        sites.earn(2 * LEAVE as u64);
+        assert!(!sites.leave());
     }
 
     #[test]

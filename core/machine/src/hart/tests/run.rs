@@ -191,3 +191,43 @@ fn translated_code_is_counted() {
         assert_eq!((translated, translations, counters.code_bytes.get()), (0, 0, 0));
     }
 }
+
+/// A loop over an access that is not executed any more, by a register that holds no address then: it is not interpreted for ever.
+#[test]
+fn a_loop_whose_base_is_no_address_does_without_windows() {
+    let bne = |rs1: u32, offset: u32| {
+        (offset >> 12 & 1) << 31
+            | (offset >> 5 & 63) << 25
+            | rs1 << 15
+            | 0x1063
+            | (offset >> 1 & 15) << 8
+            | (offset >> 11 & 1) << 7
+    };
+    // Twice: while a0 counts down, load from a3 if a2 is set; the second time a million turns without, and a3 is 1 << 63.
+    let words = [
+        addi(A2, ZERO, 1),
+        addi(A0, ZERO, 1000),
+        bne(A2, 16),
+        addi(A0, A0, -1),
+        bne(A0, 8_u32.wrapping_neg()),
+        jump(12),
+        ld(A1, A3, 0),
+        jump(16_u32.wrapping_neg()),
+        bne(T0, 28),
+        addi(T0, ZERO, 1),
+        addi(A2, ZERO, 0),
+        addi(A3, ZERO, 1),
+        i_type(0x13, 1, A3, A3, 63),
+        0x100 << 12 | A0 << 7 | 0x37,
+        jump(48_u32.wrapping_neg()),
+    ];
+    let mut hart = ready(&words, Privilege::Machine).with(A3, DATA);
+    let (wires, mut code) = (Arc::clone(&hart.wires), Code::new(&hart.platform));
+    let Some(translator) = &mut code.translator else { return };
+    translator.use_windows(Some(0));
+    while hart.attend() {
+        hart.execute(&mut code, &wires, 16384);
+    }
+    let translated = hart.wires.counters.translated.get();
+    assert!(translated > hart.retired / 2, "{translated} of {}", hart.retired);
+}
