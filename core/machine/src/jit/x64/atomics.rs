@@ -4,7 +4,8 @@
 //! that a later load overtakes. So `aq` and `rl` ask for nothing, except before a load-reserved with `rl`.
 //!
 //! The only hart of a machine does without locks, at a quarter of the time: one instruction of the host is atomic for the thread
-//! that executes it, and no device changes a word that a driver changes meanwhile. Fences stay, for devices look on.
+//! that executes it, and no device changes a word that a driver changes meanwhile. What drivers tell devices apart by are
+//! fences: these stay.
 
 use dynasm::dynasm;
 use dynasmrt::{DynasmApi, DynasmLabelApi};
@@ -92,7 +93,7 @@ impl Emitter<'_> {
 
     /// As [`crate::hart::Hart`] does it, who may have the store-conditional.
     fn load_reserved(&mut self, op: &Op, slot: usize) {
-        if self.word(slot) & RELEASE != 0 {
+        if self.word(slot) & RELEASE != 0 && !self.stubs.alone {
             self.drain_stores();
         }
         self.operand(op, false);
