@@ -9,6 +9,9 @@ use super::reservation::nowhere;
 const MAPPINGS: usize = 30_000;
 /// Percentage of the mappings that a process may have: each is followed by a gap, which is one, too.
 const SHARE: usize = 45;
+/// Windows of a hart at most, and of all: a process has 128 TiB of addresses.
+const WINDOWS: usize = 8;
+const WINDOWS_IN_ALL: usize = 128;
 /// With fewer there is no gain.
 const LEAST: usize = 64;
 /// What a few harts get out of the host's default, each.
@@ -62,7 +65,7 @@ impl WindowLimits {
         if mappings < LEAST {
             return Self::NONE;
         }
-        Self { windows: 8, mappings }
+        Self { windows: (WINDOWS_IN_ALL / harts.max(1)).clamp(1, WINDOWS), mappings }
     }
 }
 
@@ -75,6 +78,8 @@ mod tests {
         assert_eq!(WindowLimits::share(1 << 30, 3).mappings, 10_000);
         assert_eq!(WindowLimits::share(65_530, 1).mappings, 29_475);
         assert_eq!(WindowLimits::share(65_530, 8).mappings, 29_475 / 8);
+        assert_eq!(WindowLimits::share(65_530, 8).windows, 8);
+        assert_eq!(WindowLimits::share(65_530, 64).windows, 2);
         assert_eq!(WindowLimits::share(0, 1), WindowLimits::NONE);
         assert_eq!(WindowLimits::share(1000, 8), WindowLimits::NONE);
     }
