@@ -1,5 +1,6 @@
 //! Hosts without a translator interpret everything.
 
+use super::Outcome;
 use crate::memory::GuestRam;
 use crate::vpagetable::{Tlb, View};
 
@@ -9,19 +10,6 @@ use crate::vpagetable::{Tlb, View};
 /// It cannot.
 pub fn supported() -> Result<(), &'static str> {
     Err("there is no translator for this architecture")
-}
-
-/// What became of a fault; there are none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The page is in the window now.
-    Promoted,
-    /// There is RAM, but not in the window.
-    Refused,
-    /// The access is the interpreter's.
-    Left,
-    /// There is a device.
-    Device,
 }
 
 /// Never called.

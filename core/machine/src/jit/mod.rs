@@ -32,9 +32,9 @@ mod x64;
 mod absent;
 
 #[cfg(not(target_arch = "x86_64"))]
-pub use absent::{judge, supported, Outcome, Translator};
+pub use absent::{judge, supported, Translator};
 #[cfg(target_arch = "x86_64")]
-pub use {cache::Translator, sites::Outcome, x64::signal::judge, x64::supported};
+pub use {cache::Translator, x64::signal::judge, x64::supported};
 
 use std::sync::LazyLock;
 
@@ -60,6 +60,19 @@ impl Exit {
             _ => Self::Attend,
         }
     }
+}
+
+/// What became of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The page is in the window now.
+    Promoted,
+    /// There is RAM, but not in the window.
+    Refused,
+    /// The access is the interpreter's: it traps, or crosses pages.
+    Left,
+    /// There is a device.
+    Device,
 }
 
 /// What helpers that translated code calls return when it is to go on behind the instruction.

@@ -6,6 +6,7 @@
 //! faults, or that leaves to the interpreter, when the credit is used up does without windows for the time being.
 
 use super::arena::{Offset, CHUNKS};
+use super::Outcome;
 
 /// What a fault costs, instructions: so many that faults take a tenth of the time at most.
 const COST: i64 = 40_000;
@@ -27,19 +28,6 @@ pub(super) struct Site {
     pub lookup: Offset,
     /// How often it has faulted.
     pub faults: u8,
-}
-
-/// What became of a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The page is in the window now.
-    Promoted,
-    /// There is RAM, but not in the window.
-    Refused,
-    /// The access is the interpreter's: it traps, or crosses pages.
-    Left,
-    /// There is a device.
-    Device,
 }
 
 /// What is to be demoted.

@@ -8,12 +8,12 @@ use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
 
 use super::allocation::Allocation;
 use super::float::Known;
-use super::registers::{field, memory, Place, RAX};
+use super::registers::field;
 use super::stubs::Stubs;
 use super::window::Window;
 use crate::hart::{layout, Decoded};
 use crate::isa::privileged::pseudo;
-use crate::isa::{Op, Row, SINK};
+use crate::isa::{Op, Row};
 use crate::jit::arena::Offset;
 use crate::jit::bases::{self, Bases};
 use crate::jit::cache::{Entry, Link, Piece, Windows};
@@ -38,12 +38,12 @@ pub(super) struct Emitter<'a> {
     pub stubs: &'a Stubs,
     decoded: &'a Decoded<'a>,
     /// Labels of the blocks' inner entries, by halfword of the page.
-    blocks: HashMap<usize, DynamicLabel>,
+    pub blocks: HashMap<usize, DynamicLabel>,
     cold: Vec<Cold>,
     /// Slots of the page that the region leads to without having them, and the ends of the jumps.
-    links: Vec<(usize, usize)>,
-    exits: HashMap<usize, DynamicLabel>,
-    allocation: Allocation,
+    pub links: Vec<(usize, usize)>,
+    pub exits: HashMap<usize, DynamicLabel>,
+    pub allocation: Allocation,
     pub here: Site,
     /// Integer register whose value the zero and sign flags tell of.
     pub flags: Option<u8>,
@@ -168,12 +168,6 @@ impl Emitter<'_> {
         }
     }
 
-    /// What `late` leads to: attend in front of the block at `slot`, of which `ahead` instructions have been counted.
-    fn attend(&mut self, late: DynamicLabel, slot: usize, ahead: i32) {
-        let (site, stub) = (Site { offset: slot as i32 * 2, ahead }, self.stubs.attend);
-        self.cold(move |e| e.leave(late, site, stub));
-    }
-
     /// Count `count` instructions down; "less" tells that it was too much.
     fn count(&mut self, count: i32) {
         match i8::try_from(count) {
@@ -266,188 +260,6 @@ impl Emitter<'_> {
     /// Keep `cold` for behind the hot code.
     pub fn cold(&mut self, cold: impl FnOnce(&mut Emitter<'_>) + 'static) {
         self.cold.push(Box::new(cold));
-    }
-
-    /// A label that leads to the interpreter, which executes the current operation.
-    pub fn side_exit(&mut self) -> DynamicLabel {
-        let label = self.asm.new_dynamic_label();
-        let (site, stub) = (self.here, self.stubs.interpret);
-        self.cold(move |e| e.leave(label, site, stub));
-        label
-    }
-
-    /// Leave through `stub` at `site`, giving back what was not executed.
-    pub fn leave(&mut self, label: DynamicLabel, site: Site, stub: usize) {
-        dynasm!(self.asm; .arch x64; =>label);
-        self.restore();
-        dynasm!(self.asm
-            ; .arch x64
-            ; add r15, site.ahead
-            ; mov ecx, site.offset
-            ; jmp extern stub
-        );
-    }
-
-    /// Jump to halfword `slot`, which may be the first one behind the page.
-    pub fn jump_to(&mut self, slot: usize) {
-        if slot >= 2048 {
-            return self.jump_out(slot as i32 * 2);
-        }
-        let label = self.block_label(slot);
-        dynasm!(self.asm; .arch x64; jmp =>label);
-        self.link(slot);
-    }
-
-    /// The label to jump to for halfword `slot` of this page; call [`Emitter::link`] behind the jump.
-    pub fn block_label(&mut self, slot: usize) -> DynamicLabel {
-        if let Some(label) = self.blocks.get(&slot).copied() {
-            let lacking = self.lacking(slot);
-            if lacking.is_empty() {
-                return label;
-            }
-            let checked = self.asm.new_dynamic_label();
-            self.cold(move |e| {
-                dynasm!(e.asm; .arch x64; =>checked);
-                e.check_entry(lacking, slot);
-                dynasm!(e.asm; .arch x64; jmp =>label);
-            });
-            return checked;
-        }
-        if let Some(label) = self.exits.get(&slot) {
-            return *label;
-        }
-        let label = self.asm.new_dynamic_label();
-        self.exits.insert(slot, label);
-        let (site, stub) = (Site { offset: slot as i32 * 2, ahead: 0 }, self.stubs.go);
-        self.cold(move |e| {
-            dynasm!(e.asm; .arch x64; =>label);
-            if e.exchanges() {
-                // Jumps in the region lead here; this one leads out, and may be linked.
-                let out = e.asm.new_dynamic_label();
-                e.restore();
-                dynasm!(e.asm; .arch x64; jmp =>out);
-                e.links.push((slot, e.asm.offset().0));
-                dynasm!(e.asm; .arch x64; =>out);
-            }
-            dynasm!(e.asm; .arch x64; mov ecx, site.offset; jmp extern stub);
-        });
-        label
-    }
-
-    /// The jump that ends here leads to `slot`: unless the region has that, it is patched once there is a translation.
-    pub fn link(&mut self, slot: usize) {
-        if !self.blocks.contains_key(&slot) && !self.exchanges() {
-            let at = self.asm.offset().0;
-            self.links.push((slot, at));
-        }
-    }
-
-    /// The way into `block`, the one at `index`, from other pages and from the run loop: the pc is in `rax`.
-    fn outer_entry(&mut self, index: usize, block: &Block) -> usize {
-        let at = self.asm.offset().0;
-        dynasm!(self.asm
-            ; .arch x64
-            ; and rax, -4096
-            ; mov [rbp + field(layout::PAGE)], rax
-        );
-        self.load_window();
-        self.enter(index, block);
-        at
-    }
-
-    /// The way into `block` from other regions of the page, if it is not the block itself.
-    fn inner_entry(&mut self, index: usize, block: &Block) -> Option<usize> {
-        let at = self.asm.offset().0;
-        if block.looped && !self.exchanges() && self.expected(index).is_empty() {
-            return None;
-        }
-        self.enter(index, block);
-        Some(at)
-    }
-
-    /// Go to `block`. Whoever loops through several regions passes here, so that it is seen when time is up.
-    fn enter(&mut self, index: usize, block: &Block) {
-        let label = self.blocks[&block.start];
-        self.exchange();
-        self.check_entry(self.expected(index), block.start);
-        if !block.looped {
-            let late = self.asm.new_dynamic_label();
-            dynasm!(self.asm; .arch x64; test r15, r15; js =>late);
-            self.attend(late, block.start, 0);
-        }
-        dynasm!(self.asm; .arch x64; jmp =>label);
-    }
-
-    fn exchanges(&self) -> bool {
-        !self.allocation.exchanges.is_empty()
-    }
-
-    /// Let the pinned registers hold what they hold in this region. Leaves flags and scratch registers alone.
-    pub fn exchange(&mut self) {
-        for exchange in &self.allocation.exchanges {
-            let (usual, own) = (memory(exchange.usual), memory(exchange.own));
-            dynasm!(self.asm
-                ; .arch x64
-                ; mov [BYTE rbp + usual], Rq(exchange.host)
-                ; mov Rq(exchange.host), [BYTE rbp + own]
-            );
-        }
-    }
-
-    /// Let the pinned registers hold what they hold elsewhere: in front of every way out. Leaves flags and scratch registers alone.
-    pub fn restore(&mut self) {
-        for exchange in &self.allocation.exchanges {
-            let (usual, own) = (memory(exchange.usual), memory(exchange.own));
-            dynasm!(self.asm
-                ; .arch x64
-                ; mov [BYTE rbp + own], Rq(exchange.host)
-                ; mov Rq(exchange.host), [BYTE rbp + usual]
-            );
-        }
-    }
-
-    /// Where integer register `guest`, below 32, is.
-    pub fn place(&self, guest: u8) -> Place {
-        self.allocation.place(guest)
-    }
-
-    /// A host register that holds integer register `guest`: its own, or `scratch`, loaded.
-    pub fn read(&mut self, guest: u8, scratch: u8) -> u8 {
-        match self.place(guest) {
-            Place::Host(host) => host,
-            Place::Memory(_) => {
-                self.load(guest, scratch);
-                scratch
-            }
-        }
-    }
-
-    /// Load integer register `guest` into host register `into`.
-    pub fn load(&mut self, guest: u8, into: u8) {
-        match self.place(guest) {
-            Place::Host(host) if host == into => {}
-            Place::Host(host) => dynasm!(self.asm; .arch x64; mov Rq(into), Rq(host)),
-            Place::Memory(_) if guest == 0 => dynasm!(self.asm; .arch x64; xor Rd(into), Rd(into)),
-            Place::Memory(at) => dynasm!(self.asm; .arch x64; mov Rq(into), [BYTE rbp + at]),
-        }
-    }
-
-    /// The host register in which to compute what integer register `rd` is to become; call [`Emitter::write`] then.
-    pub fn target(&self, rd: u8) -> u8 {
-        match self.place(rd) {
-            Place::Host(host) => host,
-            Place::Memory(_) => RAX,
-        }
-    }
-
-    /// Make host register `from` the value of integer register `rd`.
-    pub fn write(&mut self, rd: u8, from: u8) {
-        match self.place(rd) {
-            Place::Host(host) if host == from => {}
-            Place::Host(host) => dynasm!(self.asm; .arch x64; mov Rq(host), Rq(from)),
-            Place::Memory(at) if rd != SINK => dynasm!(self.asm; .arch x64; mov [BYTE rbp + at], Rq(from)),
-            Place::Memory(_) => {}
-        }
     }
 
     /// Host register `into` = the virtual address `offset` bytes from the start of the page.

@@ -12,10 +12,12 @@ mod float;
 mod integer;
 mod memory;
 mod multiply;
+mod operands;
 mod registers;
 pub(super) mod signal;
 mod stubs;
 mod system;
+mod ways;
 mod window;
 
 pub(super) use emitter::emit;

@@ -17,8 +17,8 @@ use libc::{c_int, c_void, siginfo_t, ucontext_t, REG_RBP, REG_RIP, SIGSEGV};
 use super::registers::field;
 use crate::hart::layout;
 use crate::jit::bases::REACH;
-use crate::jit::sites::Outcome;
 use crate::jit::sites::Sites;
+use crate::jit::Outcome;
 
 thread_local! {
     /// The sites of the code that this thread executes.
