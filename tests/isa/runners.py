@@ -47,8 +47,11 @@ class Runner(Protocol):
     def missing(self) -> str | None:
         """Say why it cannot run here, or give `None`."""
 
-    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False) -> Outcome:
-        """Run until the program ends or `seconds` have passed; with `sbi` in S-mode on firmware."""
+    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False, windows: bool = False) -> Outcome:
+        """Run until the program ends or `seconds` have passed; with `sbi` in S-mode on firmware.
+
+        With `windows` it is a failure not to have used any, where they are to be used.
+        """
 
 
 class Qemu:
@@ -63,7 +66,7 @@ class Qemu:
             return f"{QEMU} is not installed (Debian package qemu-system-misc)"
         return None
 
-    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False) -> Outcome:
+    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False, windows: bool = False) -> Outcome:
         """Run `elf`; the finisher's code, cut to 8 bits, is QEMU's exit code."""
         command = [
             *(
@@ -88,6 +91,13 @@ class Qemu:
         return Outcome(done.returncode, done.stdout + done.stderr)
 
 
+def windows_missing() -> str | None:
+    """Say why there are no windows here, or give `None`."""
+    native = importlib.import_module("vkd._native")
+    reasons: tuple[str | None, ...] = native.translator(), native.windows()
+    return next((reason for reason in reasons if reason), None)
+
+
 class Machine:
     """Our machine, in a process of its own (`ours`)."""
 
@@ -96,7 +106,8 @@ class Machine:
     def __init__(self, name: str, *, translate: bool, environment: dict[str, str] | None = None) -> None:
         self.name = name
         self._words = [] if translate else ["interpret"]
-        self._environment = environment or {}
+        self.environment = environment or {}
+        self._windows = translate and "VKD_WINDOWS_AFTER" in self.environment
 
     def missing(self) -> str | None:
         """Say why our machine cannot run here, or give `None`."""
@@ -106,11 +117,12 @@ class Machine:
             return f"the native module is not built: {error}"
         return None if hasattr(native, "Machine") else "the native module has no Machine"
 
-    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False) -> Outcome:
+    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False, windows: bool = False) -> Outcome:
         """Run `elf`; anything but power-off is a failure. A negative code is a signal's."""
         command = [sys.executable, "-m", "tests.isa.ours", str(elf), str(harts), str(seconds), *self._words]
         command += ["sbi"] if sbi else []
-        environment = {**os.environ, **self._environment}
+        command += ["windows"] if windows and self._windows and windows_missing() is None else []
+        environment = {**os.environ, **self.environment}
         try:
             done = subprocess.run(
                 command, cwd=ROOT, env=environment, capture_output=True, timeout=seconds + 20, check=False
@@ -123,8 +135,17 @@ class Machine:
 
 QEMU_VIRT = Qemu()
 TRANSLATOR = Machine("translator", translate=True, environment={"VKD_TRANSLATE_AFTER": "0"})
-CROWDED = Machine("crowded", translate=True, environment={"VKD_TRANSLATE_AFTER": "1", "VKD_CODE_BYTES": "65536"})
-"""Translates with so little room that code is evicted all the time."""
+WINDOWS = Machine("windows", translate=True, environment={"VKD_TRANSLATE_AFTER": "0", "VKD_WINDOWS_AFTER": "0"})
+"""All code accesses memory in windows from the first."""
+CROWDED = Machine(
+    "crowded",
+    translate=True,
+    environment={
+        **{"VKD_TRANSLATE_AFTER": "1", "VKD_CODE_BYTES": "65536"},
+        **{"VKD_WINDOWS_AFTER": "0", "VKD_WINDOW_PIECES": "7"},
+    },
+)
+"""Translates with so little room that code is evicted all the time, and pages out of windows."""
 INTERPRETER = Machine("interpreter", translate=False)
-OURS: tuple[Machine, ...] = (TRANSLATOR, CROWDED, INTERPRETER)
+OURS: tuple[Machine, ...] = (TRANSLATOR, WINDOWS, CROWDED, INTERPRETER)
 RUNNERS: tuple[Runner, ...] = (QEMU_VIRT, *OURS)

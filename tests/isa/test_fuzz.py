@@ -104,8 +104,8 @@ class _Faulty:
     def missing(self) -> str | None:
         return None
 
-    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False) -> Outcome:
-        outcome = QEMU_VIRT.run(elf, harts, seconds, sbi=sbi)
+    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False, windows: bool = False) -> Outcome:
+        outcome = QEMU_VIRT.run(elf, harts, seconds, sbi=sbi, windows=windows)
         output = bytearray(outcome.output)
         output[10 * 8] ^= 1
         return Outcome(outcome.code, bytes(output))

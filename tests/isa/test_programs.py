@@ -33,6 +33,11 @@ def on_firmware(source: Path) -> bool:
     return "// firmware: sbi" in source.read_text().splitlines()
 
 
+def wants_windows(source: Path) -> bool:
+    """Tell whether a program proves nothing about windows unless they are used."""
+    return "// windows: used" in source.read_text().splitlines()
+
+
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     folder = tmp_path_factory.mktemp("isa")
@@ -55,7 +60,8 @@ def test_program(source: Path, runner: Runner, build: Build) -> None:
     for reason in (toolchain.missing(), runner.missing()):
         if reason is not None:
             pytest.skip(reason)
-    outcome = runner.run(build(source, runner), harts(source), SECONDS, sbi=on_firmware(source))
+    sbi, windows = on_firmware(source), wants_windows(source)
+    outcome = runner.run(build(source, runner), harts(source), SECONDS, sbi=sbi, windows=windows)
     assert outcome.code == 0, (
         f"{source.name} on {runner.name}: {outcome.code}: {outcome.output.decode(errors='replace')}"
     )

@@ -16,6 +16,7 @@ use machine::bus::Bus;
 use machine::clock::Clock;
 use machine::devices::{clint::Clint, finisher::Finisher, plic::Plic, rtc::Rtc, uart::Uart};
 use machine::fdt;
+use machine::hart::courtesy::Awaited;
 use machine::hart::{Hart, Privilege};
 use machine::irq::HartWires;
 use machine::isa;
@@ -127,6 +128,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         clock,
         power,
         console,
+        awaited: Awaited::default(),
         builtin_sbi: !o.firmware,
         translate: !o.interpret,
         windows: !o.interpret,

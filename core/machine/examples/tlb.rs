@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use machine::memory::GuestRam;
-use machine::vpagetable::{Access, Format, Tlb, View, PAGE_SIZE};
+use machine::vpagetable::{Access, Format, Request, Tlb, View, PAGE_SIZE};
 
 const BASE: u64 = 0x8000_0000;
 /// What is accessed at random, bytes.
@@ -60,7 +60,7 @@ fn random(i: u64, span: u64) -> u64 {
 fn access(tlb: &mut Tlb, ram: &GuestRam, view: &View, va: u64, access: Access) {
     let host = tlb.lookup(va, 8, access);
     if host.is_none() {
-        tlb.fill(ram, view, va, access).expect("mapped");
+        tlb.fill(&Request::new(ram, view, va, access)).expect("mapped");
     }
     black_box(host);
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::bus::Bus;
 use crate::clock::Clock;
+use crate::hart::courtesy::Awaited;
 use crate::irq::HartWires;
 use crate::memory::GuestRam;
 use crate::power::{Exit, Power};
@@ -30,6 +31,8 @@ pub struct Platform {
     pub power: Arc<Power>,
     /// Console, for the built-in SBI.
     pub console: Arc<dyn Console>,
+    /// Fences that somebody waits for.
+    pub awaited: Awaited,
     /// Whether `ecall` from S-mode is answered by the built-in SBI rather than by M-mode code of the guest.
     pub builtin_sbi: bool,
     /// Whether harts may translate hot code to the host's; else they interpret all of it.

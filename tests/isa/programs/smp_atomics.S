@@ -2,6 +2,7 @@
 // Four harts on the same cells: nothing that AMO, LR/SC or a lock protects is lost, and fences order what is published.
 #define SECONDARY
 #include "test.h"
+#include "smp.h"
 
 #define HARTS 4
 #define BATON 50
@@ -12,13 +13,7 @@ secondary:
     la s0, cells
     li s1, ROUNDS
     csrr s2, mhartid
-    // All begin at the same time.
-    li a0, 1
-    addi a1, s0, 0
-    amoadd.w zero, a0, (a1)
-1:  lw a2, 0(a1)
-    li a3, HARTS
-    bne a2, a3, 1b
+    MEET(s0, 0, HARTS)
 
     addi s3, s0, 64 // by amoadd.d
     addi s4, s0, 128 // by lr/sc of a doubleword
@@ -82,15 +77,9 @@ pass_on:
     addi s1, s1, -1
     bnez s1, pass_on
 
-    li a0, 1
-    addi a1, s0, 4
-    fence
-    amoadd.w zero, a0, (a1)
+    ARRIVE(s0, 4)
     bnez s2, park
-1:  lw a2, 0(a1)
-    li a3, HARTS
-    bne a2, a3, 1b
-    fence
+    AWAIT(s0, 4, HARTS)
     ld a0, 64(s0)
     EXPECT(a0, HARTS * ROUNDS)
     ld a0, 128(s0)
@@ -114,10 +103,6 @@ pass_on:
     ld a0, 576(s0)
     EXPECT(a0, BATON * HARTS)
     PASS
-
-park:
-    wfi
-    j park
 
     .data
     .balign 4096

@@ -2,6 +2,7 @@
 // Four harts exchange tokens, and set and clear bits of one word: no token is lost or doubled, no bit is anybody else's.
 #define SECONDARY
 #include "test.h"
+#include "smp.h"
 
 #define HARTS 4
 #define ROUNDS 20000
@@ -11,13 +12,10 @@ PROGRAM
 secondary:
     la s0, cells
     csrr s2, mhartid
-    li a0, 1
-    amoadd.w zero, a0, (s0)
-1:  lw a1, 0(s0)
-    li a2, HARTS
-    bne a1, a2, 1b
+    MEET(s0, 0, HARTS)
     // The token in hand, a bit of its own, a number to draw from.
     li s3, 1000
+    li a0, 1
     sll s4, a0, s2
     addi s5, s2, 345
     li s1, ROUNDS
@@ -56,15 +54,9 @@ again:
 
     addi a0, s0, 32
     amoadd.d zero, s3, (a0)
-    li a0, 1
-    addi a1, s0, 4
-    fence
-    amoadd.w zero, a0, (a1)
+    ARRIVE(s0, 4)
     bnez s2, park
-1:  lw a2, 0(a1)
-    li a3, HARTS
-    bne a2, a3, 1b
-    fence
+    AWAIT(s0, 4, HARTS)
     // What is in the hands and what is in the cells.
     ld a0, 32(s0)
     li a1, CELLS
@@ -77,10 +69,6 @@ again:
     lw a0, 0(s7)
     EXPECT(a0, 0)
     PASS
-
-park:
-    wfi
-    j park
 
     .data
     .balign 4096

@@ -1,5 +1,6 @@
 // harts: 3
 // firmware: sbi
+// windows: used
 // One hart moves a page to and fro while the others access it: after a remote fence nobody reaches where it was.
 #define SBI
 #define SECONDARY

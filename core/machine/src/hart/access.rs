@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering::Rel
 use super::pmp::Pmp;
 use super::trap::{Cause, Exception};
 use super::{Hart, Privilege};
-use crate::vpagetable::{Access, Fault, Translation};
+use crate::vpagetable::{Access, Fault, Guard, Request, Translation};
 
 const PAGE_MASK: u64 = 0xfff;
 
@@ -83,8 +83,8 @@ pub(super) fn refused(access: Access, va: u64) -> Exception {
 
 /// What `pmp` allows an access of `privilege`. Page tables are read and written with the rights of S-mode; the length tells
 /// them from the page itself.
-fn guard(pmp: &Pmp, privilege: Privilege) -> impl Fn(u64, u64, Access) -> bool + use<'_> {
-    move |pa, len, access| {
+fn guard(pmp: &Pmp, privilege: Privilege) -> impl Guard + use<'_> {
+    move |pa: u64, len: u64, access: Access| {
         let privilege = if len < 4096 { privilege.min(Privilege::Supervisor) } else { privilege };
         pmp.allows(pa, access, privilege)
     }
@@ -122,7 +122,8 @@ impl Hart {
             Access::Fetch => (self.fetch_view, self.privilege),
             Access::Load | Access::Store => (self.data_view, self.data_privilege),
         };
-        let found = self.tlb.fill_guarded(&self.platform.ram, &view, va, access, &guard(&self.pmp, privilege));
+        let guard = guard(&self.pmp, privilege);
+        let found = self.tlb.fill(&Request::new(&self.platform.ram, &view, va, access).guarded(guard));
         if matches!(found, Ok(Translation::Ram(_))) {
             self.wires.counters.tlb_misses.add(1);
         }
@@ -130,15 +131,16 @@ impl Hart {
     }
 
     /// Let translated code have `access`, a load or store, to the page of `va` in the window, once [`Hart::translate`] has found
-    /// RAM there. False when it would still fault.
-    pub(super) fn promote(&mut self, va: u64, access: Access) -> bool {
+    /// RAM there. False when the window cannot have it. The exception is that of a table which has changed since.
+    pub(super) fn promote(&mut self, va: u64, access: Access) -> Result<bool, Exception> {
         let guard = guard(&self.pmp, self.data_privilege);
-        let promoted = self.tlb.promote(&self.platform.ram, &self.data_view, va, access, &guard);
+        let request = Request::new(&self.platform.ram, &self.data_view, va, access);
+        let promoted = self.tlb.promote(&request.guarded(guard));
         let (stats, counters) = (self.tlb.stats(), &self.wires.counters);
         counters.window_faults.set(stats.promotions);
         counters.window_drops.set(stats.drops);
         counters.window_pieces.set(stats.pieces as u64);
-        promoted
+        promoted.map_err(|fault| exception(fault, access, va))
     }
 
     #[cold]

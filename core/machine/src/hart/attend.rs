@@ -16,6 +16,7 @@ impl Hart {
     pub(super) fn attend(&mut self) -> bool {
         self.wires.retired.store(self.retired, Ordering::Relaxed);
         self.read_mail();
+        self.make_way();
         if self.platform.power.is_off() {
             return false;
         }

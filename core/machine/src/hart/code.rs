@@ -25,6 +25,9 @@ const PAGES_IN_ALL: usize = 560;
 /// so many of them; with 400 it would be one and a half times, for 2 % of the boot's time and 4 MB more.
 const PAGES_OF_ONE: (usize, usize) = (64, 280);
 
+/// How often a page is admitted before its code is translated at once, nearly: each time half as many jumps make it hot.
+const PATIENCE: u8 = 2;
+
 const UNDECODED: Op = Op::bare(pseudo::UNDECODED, 2);
 const PAGE_END: Op = Op::bare(pseudo::PAGE_END, 2);
 const CROSSING: Op = Op::bare(pseudo::CROSSING, 4);
@@ -125,6 +128,8 @@ impl Page {
 pub(super) struct CodeCache {
     /// By number of the page within RAM: 0, or 1 + place in `pages`.
     places: Vec<u16>,
+    /// Likewise how often the page was admitted, up to [`PATIENCE`].
+    admissions: Vec<u8>,
     pages: Vec<Box<Page>>,
     limit: usize,
     hand: usize,
@@ -136,8 +141,9 @@ impl CodeCache {
     /// An empty cache for `ram`, for one of `harts` harts.
     pub fn new(ram: &GuestRam, harts: usize) -> Self {
         let limit = (PAGES_IN_ALL / harts).clamp(PAGES_OF_ONE.0, PAGES_OF_ONE.1);
-        let places = vec![0; (ram.size() >> 12) as usize];
-        Self { places, pages: Vec::new(), limit, hand: 0, threshold: threshold() }
+        let count = (ram.size() >> 12) as usize;
+        let (places, admissions) = (vec![0; count], vec![0; count]);
+        Self { places, admissions, pages: Vec::new(), limit, hand: 0, threshold: threshold() }
     }
 
     /// The decoded form of page `number` of `ram`, not older than `generation`.
@@ -166,7 +172,10 @@ impl CodeCache {
             self.places[self.pages[victim].number] = 0;
             victim
         };
-        self.pages[place].load(ram, number, self.threshold);
+        // What was forgotten of a page is how hot its code was: code that comes back again and again is sooner translated.
+        let admissions = &mut self.admissions[number];
+        self.pages[place].load(ram, number, self.threshold >> *admissions);
+        *admissions = PATIENCE.min(*admissions + 1);
         self.pages[place].generation = generation;
         self.places[number] = place as u16 + 1;
         place
@@ -180,6 +189,45 @@ impl CodeCache {
             if !std::mem::take(&mut self.pages[place].used) {
                 return place;
             }
+        }
+    }
+}
+
+/// Instructions that lie in two pages, as they were decoded last. The half in the other page may change at any time, so that they
+/// are looked up by their bits.
+pub(super) struct Crossings([(u32, Op); 32]);
+
+impl Crossings {
+    pub fn new() -> Self {
+        Self([(0, decode(0)); 32])
+    }
+
+    /// The operation of the bits `word`.
+    pub fn decode(&mut self, word: u32) -> Op {
+        let place = &mut self.0[(word.wrapping_mul(0x9e37_79b9) >> 27) as usize];
+        if place.0 != word {
+            *place = (word, decode(word));
+        }
+        place.1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::RAM_BASE;
+
+    #[test]
+    fn code_that_comes_back_again_and_again_is_sooner_hot() {
+        let limit = PAGES_OF_ONE.0;
+        let ram = GuestRam::new(RAM_BASE, (limit as u64 + 8) << 12).unwrap();
+        let mut cache = CodeCache::new(&ram, PAGES_IN_ALL);
+        cache.threshold = 24;
+        for expected in [24, 12, 6, 6] {
+            assert!(cache.enter(&ram, 0, 1).heat.iter().all(|heat| *heat == expected), "{expected}");
+            // Twice as many as are marked as used, so that page 0 goes.
+            (0..2).for_each(|_| (1..limit + 8).for_each(|number| _ = cache.enter(&ram, number, 1)));
+            assert_eq!(cache.places[0], 0, "it is still there");
         }
     }
 }

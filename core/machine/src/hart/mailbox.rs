@@ -63,6 +63,7 @@ impl Letter {
     pub fn done(&self, platform: &Platform) {
         if let Some(completion) = &self.completion {
             if completion.left.fetch_sub(1, SeqCst) == 1 {
+                platform.awaited.answer();
                 platform.wires[completion.sender].notify();
             }
         }

@@ -1,17 +1,20 @@
 //! A hart: its registers, and the loop that executes.
 //!
 //! [`Hart::run`] alternates between attending (mail from other harts, timers, interrupts; `attend.rs`) and executing a bounded
-//! number of instructions out of the cache of decoded pages (`run.rs`, `code.rs`). Instruction semantics are in [`crate::isa`];
-//! they use the accessors here and in `access.rs`, `atomic.rs`, `float.rs`, `csr/`, `trap.rs`.
+//! number of instructions (`run.rs`), out of the cache of decoded pages (`code.rs`, `interpret.rs`) or translated (`translated/`).
+//! Instruction semantics are in [`crate::isa`]; they use the accessors here and in `access.rs`, `atomic.rs`, `float.rs`, `csr/`,
+//! `trap.rs`.
 
 mod access;
 mod atomic;
 mod attend;
 mod block;
 mod code;
+pub mod courtesy;
 pub(crate) mod csr;
 mod fence;
 mod float;
+mod interpret;
 pub mod mailbox;
 mod pmp;
 mod reset;
@@ -108,9 +111,12 @@ pub struct Hart {
     recheck: bool,
     /// An SBI call made the hart start elsewhere.
     restarted: bool,
+    /// The last occasion on which the hart made way, at some cost ([`courtesy`]).
+    made_way: u32,
     /// MTI and STI as of the last look at the clock.
     timer_pending: u64,
     progress: Progress,
+    crossings: code::Crossings,
     id: usize,
     platform: Arc<Platform>,
     wires: Arc<HartWires>,
@@ -149,8 +155,10 @@ impl Hart {
             refetch: false,
             recheck: true,
             restarted: false,
+            made_way: 0,
             timer_pending: 0,
             progress: Progress::default(),
+            crossings: code::Crossings::new(),
             id,
             platform,
             wired: wires.pending_address(),

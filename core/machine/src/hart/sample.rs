@@ -6,7 +6,7 @@
 
 use super::{Hart, Privilege};
 use crate::sampler::{Sample, Wish, NAME};
-use crate::vpagetable::{walk, Access, View};
+use crate::vpagetable::{walk, Access, Request, View};
 
 const RA: u8 = 1;
 const TP: u8 = 4;
@@ -100,7 +100,7 @@ impl Hart {
         if !va.is_multiple_of(N as u64) {
             return None;
         }
-        let leaf = walk(&self.platform.ram, view, va, Access::Load).ok()?;
+        let leaf = walk(&Request::new(&self.platform.ram, view, va, Access::Load)).ok()?;
         let mut bytes = [0; N];
         self.platform.ram.read(leaf.pa, &mut bytes).ok()?;
         Some(bytes)

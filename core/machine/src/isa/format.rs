@@ -80,6 +80,34 @@ impl Format {
         matches!(self, FLoad | FR | FRRm | FR4 | FUnaryRm | XToF | XToFRm)
     }
 
+    /// Whether `rs1` and `rs2` name integer registers that are read.
+    #[must_use]
+    pub const fn integer_sources(self) -> [bool; 2] {
+        use Format::{
+            Amo, Branch, Cbo, Csr, FLoad, FStore, Load, Lr, Sfence, Shift5, Shift6, Store, Unary, XToF, XToFRm, I, R,
+        };
+        let first = matches!(
+            self,
+            R | Unary
+                | I
+                | Shift6
+                | Shift5
+                | Load
+                | Store
+                | Branch
+                | Sfence
+                | Cbo
+                | Csr
+                | Lr
+                | Amo
+                | FLoad
+                | FStore
+                | XToF
+                | XToFRm
+        );
+        [first, matches!(self, R | Store | Branch | Sfence | Amo)]
+    }
+
     /// Take the operands of `word` apart for row `id`.
     #[must_use]
     pub const fn operands(self, id: Id, word: u32) -> Op {

@@ -1,6 +1,6 @@
 //! The decoded form of an instruction: what the interpreter executes and a translator consumes.
 
-use super::Id;
+use super::{row, rv64i, Id};
 
 /// Destination that stands for `x0`: a register that is written and never read.
 pub const SINK: u8 = 32;
@@ -34,6 +34,30 @@ impl Op {
     #[must_use]
     pub const fn bare(id: Id, len: u8) -> Self {
         Self { imm: 0, id, rd: SINK, rs1: 0, rs2: 0, rs3: 0, rm: 0, len }
+    }
+
+    /// The integer register that it writes, if it writes one.
+    #[must_use]
+    pub fn integer_rd(&self) -> Option<u8> {
+        (self.rd != SINK && !row(self.id).format.float_rd()).then_some(self.rd)
+    }
+
+    /// The integer registers that it reads as `rs1` and `rs2`.
+    #[must_use]
+    pub fn integer_sources(&self) -> [Option<u8>; 2] {
+        let [first, second] = row(self.id).format.integer_sources();
+        [first.then_some(self.rs1), second.then_some(self.rs2)]
+    }
+
+    /// The integer register that it copies, and what it adds to that.
+    #[must_use]
+    pub fn copied(&self) -> Option<(u8, i32)> {
+        match self.id {
+            rv64i::ADDI => Some((self.rs1, self.imm)),
+            rv64i::ADD if self.rs1 == 0 => Some((self.rs2, 0)),
+            rv64i::ADD if self.rs2 == 0 => Some((self.rs1, 0)),
+            _ => None,
+        }
     }
 
     /// The immediate as a 64-bit operand.

@@ -12,6 +12,14 @@ pub fn supported() -> Result<(), &'static str> {
     Err("there is no translator for this architecture")
 }
 
+/// Whether translated code can access windows, or why not.
+///
+/// # Errors
+/// There is none.
+pub fn windows_supported() -> Result<(), &'static str> {
+    supported()
+}
+
 /// Never called.
 #[must_use]
 pub fn judge(_outcome: Outcome) -> bool {
@@ -57,7 +65,10 @@ impl Translator {
     }
 
     /// Never called.
-    pub fn watch(&mut self, _instructions: u64) {}
+    pub fn watch(&mut self) {}
+
+    /// Never called.
+    pub fn earn(&mut self, _instructions: u64) {}
 
     /// Never called.
     pub fn find(&mut self, _tlb: &mut Tlb, _number: usize, _view: &View, _stack: u64) {}

@@ -12,7 +12,7 @@
 //! there, but for ways into loops. These, and those into the region, look at the registers that the block expects something of.
 
 use super::region::{Block, Region};
-use crate::isa::{row, rv64d, rv64f, rv64i, Op, SINK};
+use crate::isa::{row, rv64d, rv64f, rv64i, Op};
 
 /// Slack that an access may have at most. Immediates, sizes and some more have to fit between that and the guard.
 const MOST: u32 = 512 << 10;
@@ -65,9 +65,8 @@ impl Bases {
         let row = row(op.id);
         if row.system {
             *self = Self::unknown();
-        } else if op.rd != SINK && !row.format.float_rd() {
-            // Numbers of floating-point registers may pass for others where there is no integer one.
-            self.0[usize::from(op.rd % 32)] = self.slack_of_result(op);
+        } else if let Some(rd) = op.integer_rd() {
+            self.0[usize::from(rd)] = self.slack_of_result(op);
         }
         self.0[0] = 0;
     }
@@ -85,7 +84,7 @@ impl Bases {
             rv64i::LUI | rv64i::LB | rv64i::LBU | rv64i::LH | rv64i::LHU | rv64i::LW | rv64i::LWU => 0,
             rv64i::ADDIW | rv64i::SLLIW | rv64i::SRLIW | rv64i::SRAIW => 0,
             rv64i::ADDW | rv64i::SUBW | rv64i::SLLW | rv64i::SRLW | rv64i::SRAW => 0,
-            _ => match copied(op) {
+            _ => match op.copied() {
                 Some((from, more)) => of(from, more),
                 None => UNKNOWN,
             },
@@ -109,16 +108,6 @@ impl Bases {
 pub(super) fn is_access(op: &Op) -> bool {
     let integer = (rv64i::LB.0..=rv64i::SD.0).contains(&op.id.0);
     integer || matches!(op.id, rv64f::FLW | rv64f::FSW | rv64d::FLD | rv64d::FSD)
-}
-
-/// The register that `op` copies, and what it adds to it.
-fn copied(op: &Op) -> Option<(u8, i32)> {
-    match op.id {
-        rv64i::ADDI => Some((op.rs1, op.imm)),
-        rv64i::ADD if op.rs1 == 0 => Some((op.rs2, 0)),
-        rv64i::ADD if op.rs2 == 0 => Some((op.rs1, 0)),
-        _ => None,
-    }
 }
 
 /// What holds at the start of each block of `region`, as far as it is of use.
@@ -162,9 +151,9 @@ fn wanted(blocks: &[Block], successors: &[Vec<usize>]) -> Vec<u32> {
             let mut set = successors[i].iter().fold(0, |set, successor| set | wanted[*successor]);
             for (_, op) in blocks[i].ops.iter().rev() {
                 let result = 1_u32.checked_shl(u32::from(op.rd)).unwrap_or(0);
-                if let Some((from, _)) = copied(op).filter(|_| set & result != 0) {
+                if let Some((from, _)) = op.copied().filter(|_| set & result != 0) {
                     set = set & !result | 1 << from;
-                } else if !row(op.id).format.float_rd() {
+                } else if op.integer_rd().is_some() {
                     set &= !result;
                 }
                 if is_access(op) {

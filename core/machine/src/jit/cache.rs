@@ -1,8 +1,11 @@
 //! Which code has been translated, and where the translation lies.
 
-use super::arena::{Arena, Offset, CHUNKS};
+use super::arena::{Arena, CHUNKS};
+use super::digest::{digest, digest_of_ram};
+use super::piece::{Entry, Link};
 use super::region::{self, Region};
-use super::sites::{Demoted, Site, Sites};
+use super::sites::{Demoted, Sites};
+use super::usage::{Usage, Windows};
 use super::x64::signal::{self, Watch, Watched};
 use super::x64::{self, Stubs};
 use crate::hart::translated::Enter;
@@ -21,48 +24,6 @@ const ROOM: usize = 192 << 10;
 /// More than what all code shares takes, which lies in the first chunk.
 const SHARED: usize = 4096;
 
-/// How often the hart is found in a page that uses windows before it is translated anew for the first time.
-const AGAIN: u32 = 1024;
-
-/// The addresses of a block.
-#[derive(Clone, Copy)]
-pub(super) struct Entry {
-    /// Halfword of the page.
-    pub slot: u16,
-    /// Where jumps from elsewhere lead, the pc being in the first scratch register.
-    pub outer: Offset,
-    /// Where jumps from the same page lead.
-    pub inner: Offset,
-}
-
-/// A jump to a block of the same page.
-#[derive(Clone, Copy)]
-pub(super) struct Link {
-    /// Halfword of the page that it leads to.
-    pub slot: u16,
-    /// Where its displacement lies.
-    pub at: Offset,
-}
-
-/// Whether code accesses memory in windows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Windows {
-    /// It looks into the TLB.
-    Unused,
-    /// It does, and most addresses are negative, or not.
-    Used { negative: bool },
-}
-
-/// What the emitter made of a region.
-pub(super) struct Piece {
-    pub code: Vec<u8>,
-    pub entries: Vec<Entry>,
-    /// Jumps to blocks of the page that are not in the region. They lead out of the translation as long as they are not patched.
-    pub links: Vec<Link>,
-    /// Accesses to windows, by rising address.
-    pub sites: Vec<Site>,
-}
-
 /// The translations of one physical page.
 struct Page {
     number: usize,
@@ -72,10 +33,7 @@ struct Page {
     generation: u64,
     /// The epoch that was settled then or before ([`crate::writes`]).
     since: u32,
-    windows: Windows,
-    /// How often on end the hart was found in it in the same address space, the root of whose table follows.
-    found: u32,
-    space: u64,
+    usage: Usage,
     /// Chunks of the arena that hold its code, one bit each.
     chunks: u8,
     /// By rising slot.
@@ -118,7 +76,7 @@ impl Translator {
         let places = vec![0; (ram.size() >> 12) as usize];
         let address = arena.address(0);
         let sites = Watched::new(Sites::new(address, size as u64), address, size as u64);
-        let windows_after = super::windows_after().filter(|_| x64::windows_supported() && signal::install());
+        let windows_after = super::windows_after().filter(|_| x64::windows_supported().is_ok() && signal::install());
         Some(Self { arena, stubs, room, places, pages: Vec::new(), sites, windows_after, translations: 0 })
     }
 
@@ -188,7 +146,7 @@ impl Translator {
 
     fn install(&mut self, place: usize, region: &Region, decoded: &Decoded<'_>) {
         let base = self.arena.next();
-        let windows = self.pages[place].windows;
+        let windows = self.pages[place].usage.windows;
         let mut piece = x64::emit(region, decoded, &self.stubs, windows, self.arena.address(base), base);
         if piece.code.len() > self.room {
             // Cannot be by the bounds of a region, but in a small cache: then it is interpreted.
@@ -210,11 +168,21 @@ impl Translator {
         self.translations += 1;
     }
 
-    /// Until the result is gone this thread executes translated code, for up to `instructions`. It must not outlive `self`.
+    /// Until the result is gone this thread executes translated code. It must not outlive `self`.
     #[must_use]
-    pub fn watch(&mut self, instructions: u64) -> Watch {
-        self.sites.get().earn(instructions);
+    pub fn watch(&mut self) -> Watch {
         self.sites.watch()
+    }
+
+    /// So many `instructions` were executed, translated or not.
+    pub fn earn(&mut self, instructions: u64) {
+        self.sites.get().earn(instructions);
+    }
+
+    /// What may be spent on faults, instructions.
+    #[cfg(test)]
+    pub(crate) fn credit(&mut self) -> &mut i64 {
+        self.sites.get().credit()
     }
 
     /// The hart was found in page `number` at the end of a stretch, in the address space of `view` with this stack pointer.
@@ -223,42 +191,45 @@ impl Translator {
     pub fn find(&mut self, tlb: &mut Tlb, number: usize, view: &View, stack: u64) {
         let (Some(after), Some(place)) = (self.windows_after, self.places[number].checked_sub(1)) else { return };
         let page = &mut self.pages[place as usize];
-        if page.space != view.root {
-            (page.found, page.space) = (0, view.root);
-        }
-        page.found = page.found.saturating_add(1);
-        let first = page.windows == Windows::Unused && page.found >= u32::from(after);
-        // What was demoted gets another chance, less and less often.
-        let again = page.found >= AGAIN && page.found.is_power_of_two();
-        if (first || again) && view.user && view.format == Format::Sv39 && self.sites.get().has_credit() {
-            self.change(tlb, number, Windows::Used { negative: (stack as i64) < 0 });
+        if page.usage.find(view.root, after)
+            && view.user
+            && view.format == Format::Sv39
+            && self.sites.get().has_credit()
+        {
+            self.change(tlb, number, |usage| usage.begin((stack as i64) < 0));
         }
     }
 
     /// Have a page's code use windows when the hart was found there so often; `None`: never.
     pub fn use_windows(&mut self, after: Option<u16>) {
-        self.windows_after = after.filter(|_| x64::windows_supported() && signal::install());
+        self.windows_after = after.filter(|_| x64::windows_supported().is_ok() && signal::install());
     }
 
     /// Code of page `number` has left to the interpreter: maybe something of it is to be demoted.
     pub fn demote(&mut self, tlb: &mut Tlb, number: usize) {
         match self.sites.get().take_demoted() {
-            Some(Demoted::Site(site)) => self.arena.patch(site.at, &x64::jump(site.at, site.lookup)),
-            Some(Demoted::Page) => self.change(tlb, number, Windows::Unused),
-            None if self.uses_windows(number) && self.sites.get().leave() => self.change(tlb, number, Windows::Unused),
+            Some(Demoted::Site(site)) => {
+                self.arena.patch(site.at, &x64::jump(site.at, site.lookup));
+                if let Some(place) = self.places[number].checked_sub(1) {
+                    self.pages[place as usize].usage.demote();
+                }
+            }
+            Some(Demoted::Page) => self.change(tlb, number, Usage::end),
+            None if self.uses_windows(number) && self.sites.get().leave() => self.change(tlb, number, Usage::end),
             None => {}
         }
     }
 
     fn uses_windows(&self, number: usize) -> bool {
-        self.places[number].checked_sub(1).is_some_and(|place| self.pages[place as usize].windows != Windows::Unused)
+        let place = self.places[number].checked_sub(1);
+        place.is_some_and(|place| self.pages[place as usize].usage.windows != Windows::Unused)
     }
 
-    /// Have page `number` translated anew, as it is entered.
-    fn change(&mut self, tlb: &mut Tlb, number: usize, windows: Windows) {
+    /// Have page `number` translated anew, as it is entered, with its use of windows changed.
+    fn change(&mut self, tlb: &mut Tlb, number: usize, how: impl FnOnce(&mut Usage)) {
         if let Some(place) = self.places[number].checked_sub(1) {
             let page = &mut self.pages[place as usize];
-            page.windows = windows;
+            how(&mut page.usage);
             page.entries.clear();
             page.open.clear();
             tlb.clear_jumps();
@@ -266,11 +237,8 @@ impl Translator {
     }
 
     fn admit(&mut self, decoded: &Decoded<'_>, digest: u64) -> usize {
-        let always = self.windows_after == Some(0);
         self.pages.push(Page {
-            windows: if always { Windows::Used { negative: false } } else { Windows::Unused },
-            found: 0,
-            space: 0,
+            usage: Usage::new(self.windows_after),
             number: decoded.number,
             digest,
             generation: decoded.generation,
@@ -308,21 +276,4 @@ impl Page {
         let found = self.entries.binary_search_by_key(&slot, |entry| usize::from(entry.slot)).ok()?;
         Some(&self.entries[found])
     }
-}
-
-/// A digest of a page's 512 words, in four lanes that the host computes side by side.
-fn digest(words: impl Iterator<Item = u64>) -> u64 {
-    const FACTORS: [u64; 4] =
-        [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb, 0xd6e8_feb8_6659_fd93];
-    let mut lanes = FACTORS;
-    for (i, word) in words.enumerate() {
-        let lane = &mut lanes[i % 4];
-        *lane = (*lane ^ word).wrapping_mul(FACTORS[i % 4]).rotate_left(29);
-    }
-    lanes.into_iter().fold(0, |all, lane| (all ^ lane).wrapping_mul(FACTORS[0]).rotate_left(31))
-}
-
-fn digest_of_ram(ram: &GuestRam, number: usize) -> u64 {
-    use std::sync::atomic::Ordering::Relaxed;
-    digest(ram.page(number).iter().map(|word| u64::from_le(word.load(Relaxed))))
 }

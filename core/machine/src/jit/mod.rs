@@ -7,7 +7,8 @@
 //!
 //! Rules of translated code:
 //! - The state is exact in front of every instruction. Whatever cannot be done there, because it faults or touches a device, is
-//!   left to the interpreter, which executes the same instruction again. So the translator knows no traps.
+//!   left to the interpreter, which executes the same instruction again. So the translator knows no traps. Of a page fault the hart
+//!   keeps the exception that the walk gave, and takes it then.
 //! - The pc is implied. Code knows its place within the page; where the page is, virtually, is set when it is entered.
 //! - Jumps within a page lead straight to their target. All others go through the jump cache of the address space
 //!   ([`crate::vpagetable`]), which holds only what the TLB would fetch.
@@ -22,9 +23,17 @@ mod bases;
 #[cfg(target_arch = "x86_64")]
 mod cache;
 #[cfg(target_arch = "x86_64")]
+mod digest;
+#[cfg(target_arch = "x86_64")]
+mod piece;
+#[cfg(target_arch = "x86_64")]
 mod region;
 #[cfg(target_arch = "x86_64")]
 mod sites;
+#[cfg(target_arch = "x86_64")]
+mod usage;
+#[cfg(target_arch = "x86_64")]
+mod words;
 #[cfg(target_arch = "x86_64")]
 mod x64;
 
@@ -32,9 +41,9 @@ mod x64;
 mod absent;
 
 #[cfg(not(target_arch = "x86_64"))]
-pub use absent::{judge, supported, Translator};
+pub use absent::{judge, supported, windows_supported, Translator};
 #[cfg(target_arch = "x86_64")]
-pub use {cache::Translator, x64::signal::judge, x64::supported};
+pub use {cache::Translator, x64::signal::judge, x64::supported, x64::windows_supported};
 
 use std::sync::LazyLock;
 
@@ -77,6 +86,45 @@ pub enum Outcome {
 
 /// What helpers that translated code calls return when it is to go on behind the instruction.
 pub const GO_ON: u64 = 0;
+
+/// Bytes that code wants to access, in one register: how many, and at which of them its next instruction does, if that traps
+/// wherever an access to all of them would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Span(u32);
+
+impl Span {
+    const NO_FIRST: u16 = u16::MAX;
+
+    /// `len` bytes (1..=4096), which the next instruction accesses from byte `first` on.
+    #[must_use]
+    pub const fn new(len: u16, first: Option<u16>) -> Self {
+        let first = match first {
+            Some(first) => first,
+            None => Self::NO_FIRST,
+        };
+        Self((first as u32) << 16 | len as u32)
+    }
+
+    /// For generated code.
+    #[must_use]
+    pub const fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// Where the next instruction's access begins, if its exception is that of the whole.
+    #[must_use]
+    pub fn first(self) -> Option<u64> {
+        let first = (self.0 >> 16) as u16;
+        (first != Self::NO_FIRST).then_some(u64::from(first))
+    }
+
+    /// Whether all of it lies in one page when it begins at `va`.
+    #[must_use]
+    pub fn in_one_page(self, va: u64) -> bool {
+        (va & 0xfff) + u64::from(self.0 & 0xffff) <= 4096
+    }
+}
 
 /// How often a jump leads somewhere before that is translated.
 const THRESHOLD: u8 = 24;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::isa::privileged::{self, pseudo};
-use crate::isa::{rv64i, Op};
+use crate::isa::{rv64i, Op, SINK};
 
 /// Halfwords in a page.
 const SLOTS: usize = 2048;
@@ -37,9 +37,12 @@ impl Block {
             _ => None,
         }
     }
-}
 
-impl Block {
+    /// Whether it ends with a call of known target.
+    pub fn calls(&self) -> bool {
+        self.ops.last().is_some_and(|(_, op)| op.id == rv64i::JAL && op.rd != SINK)
+    }
+
     /// The halfwords that it leads to within the page, but for those that calls and traps return to.
     pub fn successors(&self) -> [Option<usize>; 2] {
         let behind = Some(self.end);
@@ -57,6 +60,40 @@ pub(super) struct Region {
     pub blocks: Vec<Block>,
 }
 
+impl Region {
+    /// How many loops each block is in, by a guess: a jump back that is no call makes a loop of what it jumps over.
+    pub fn depths(&self) -> Vec<u32> {
+        let blocks = &self.blocks;
+        let mut depths = vec![0; blocks.len()];
+        for first in 0..blocks.len() {
+            let start = blocks[first].start as i64;
+            let jumps = |block: &Block| block.jump() == Some(start) && !block.calls();
+            if let Some(last) = (first..blocks.len()).rev().find(|i| jumps(&blocks[*i])) {
+                depths[first..=last].iter_mut().for_each(|depth| *depth += 1);
+            }
+        }
+        depths
+    }
+
+    /// The block that begins at halfword `slot`.
+    pub fn block_at(&self, slot: usize) -> Option<usize> {
+        self.blocks.binary_search_by_key(&slot, |block| block.start).ok()
+    }
+
+    /// The blocks that block `index` leads to, and whether it leads anywhere else.
+    pub fn edges(&self, index: usize) -> (Vec<usize>, bool) {
+        let block = &self.blocks[index];
+        let ways = if matches!(block.ops.last(), Some((slot, op)) if matches!(end(op, *slot), End::Branch(_))) {
+            2
+        } else {
+            1
+        };
+        let within: Vec<_> = block.successors().into_iter().flatten().filter_map(|slot| self.block_at(slot)).collect();
+        let elsewhere = within.len() < ways;
+        (within, elsewhere)
+    }
+}
+
 /// Where an operation may lead besides the next one, and whether it may lead there.
 enum End {
     /// It does not end a block.
@@ -71,7 +108,7 @@ enum End {
 
 fn end(op: &Op, slot: usize) -> End {
     let target = (slot * 2) as i64 + i64::from(op.imm);
-    let call = op.rd != crate::isa::SINK;
+    let call = op.rd != SINK;
     match op.id {
         rv64i::BEQ | rv64i::BNE | rv64i::BLT | rv64i::BGE | rv64i::BLTU | rv64i::BGEU => End::Branch(target),
         rv64i::JAL => End::Jump { to: Some(target), returns: call },

@@ -114,6 +114,11 @@ impl Sites {
         self.credit > COST * MOST / 2
     }
 
+    #[cfg(test)]
+    pub fn credit(&mut self) -> &mut i64 {
+        &mut self.credit
+    }
+
     /// Some instructions were executed.
     pub fn earn(&mut self, instructions: u64) {
         self.credit = (self.credit + instructions as i64).min(COST * MOST);

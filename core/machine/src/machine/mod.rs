@@ -27,6 +27,7 @@ use crate::devices::lock;
 use crate::devices::plic::Plic;
 use crate::devices::rtc::Rtc;
 use crate::devices::uart::Uart;
+use crate::hart::courtesy::Awaited;
 use crate::hart::Hart;
 use crate::irq::HartWires;
 use crate::layout::{self, Window};
@@ -153,6 +154,7 @@ impl Machine {
             clock,
             power,
             console: Arc::clone(&console) as Arc<dyn Console>,
+            awaited: Awaited::default(),
             builtin_sbi: config.firmware == Firmware::BuiltIn,
             translate: config.translate,
             windows: config.windows,

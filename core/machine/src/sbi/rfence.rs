@@ -32,11 +32,15 @@ pub fn call(hart: &mut Hart, call: Call) -> Reply {
         }
     }
     // Meanwhile this hart does what others ask of it, lest two that fence each other wait for ever.
-    while !completion.is_done() && !platform.power.is_off() {
-        hart.read_mail();
-        if !completion.is_done() {
-            platform.wires[hart.id()].park(Some(PATIENCE));
+    if !completion.is_done() {
+        platform.awaited.begin();
+        while !completion.is_done() && !platform.power.is_off() {
+            hart.read_mail();
+            if !completion.is_done() {
+                platform.wires[hart.id()].park(Some(PATIENCE));
+            }
         }
+        platform.awaited.end();
     }
     Ok(0)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering};
 
-use super::{Access, Fault, Translation, VPageTable, PAGE_MASK, PAGE_SIZE};
+use super::{Access, Fault, Request, Translation, VPageTable, PAGE_MASK, PAGE_SIZE};
 
 /// An access that the region did not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl VPageTable {
         if let Some(host) = self.tlb.lookup(address, len, access) {
             return Ok(host);
         }
-        match self.tlb.fill(&self.backing, &self.view, address, access) {
+        match self.tlb.fill(&Request::new(&self.backing, &self.view, address, access)) {
             Ok(Translation::Ram(host)) => Ok(host),
             Ok(Translation::Device(_)) => Err(outside(address, access)),
             Err(fault) => Err(Trap { fault, address, access }),

@@ -22,6 +22,8 @@ pub const LOAD_ENTRIES: usize = 16384;
 pub const FETCH_ENTRIES: usize = 4096;
 /// Places in the jump cache.
 pub const JUMP_ENTRIES: usize = 8192;
+/// Places in the jump cache that a jump may be in.
+pub const JUMP_WAYS: usize = 4;
 
 /// Jump cache places of one page of code: instructions begin at even addresses.
 const PAGE_JUMPS: usize = PAGE_SIZE as usize / 2;
@@ -52,7 +54,8 @@ pub struct Jump {
 }
 
 /// The place of `pc` in the jump cache. Pages are spread, for each is entered at its beginning as a rule. What was there before
-/// is put into the place beside it, whose number differs in the lowest bit.
+/// is put into one of the places beside it, of which there are [`JUMP_WAYS`] with it: their numbers differ in the lowest bits, and
+/// they lie in one line of the host's cache.
 #[inline(always)]
 pub fn jump_place(pc: u64) -> usize {
     ((pc >> 1) ^ ((pc >> PAGE_SHIFT) * PAGE_PART as u64)) as usize % JUMP_ENTRIES
@@ -190,9 +193,12 @@ impl Jumps {
     /// Enter `jump`, to the page of fetch entry `i`. Returns the place.
     fn insert(&mut self, i: usize, jump: Jump) -> usize {
         let place = jump_place(jump.pc);
-        let old = std::mem::replace(&mut self.places[place], jump);
-        if old.pc != jump.pc && old.code != 0 {
-            self.places[place ^ 1] = old;
+        let mut moved = jump;
+        for way in 0..JUMP_WAYS {
+            moved = std::mem::replace(&mut self.places[place ^ way], moved);
+            if moved.pc == jump.pc || moved.code == 0 {
+                break;
+            }
         }
         self.pages[i] |= 1 << ((jump.pc >> 1) as usize % PAGE_JUMPS / PAGE_PART);
         place
@@ -268,7 +274,7 @@ impl Bank {
             window: None,
         };
         // Zeroes are no empty entries where page 0, and the code at 0, would be.
-        bank.memory().jumps.places[..2].fill(Jump { pc: u64::MAX, code: 0 });
+        bank.memory().jumps.places[..JUMP_WAYS].fill(Jump { pc: u64::MAX, code: 0 });
         bank.clear();
         bank
     }

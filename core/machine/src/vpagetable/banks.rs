@@ -85,14 +85,14 @@ pub(super) struct Banks {
     pub banks: Vec<Owned>,
     /// Banks that were found of late. Emptied whenever a bank changes hands.
     memo: [(Key, usize); MEMO],
-    /// Numbers of the banks that are selected; they are not given away.
-    selected: [usize; 2],
+    /// Numbers of the banks that are selected, and of those that are kept at hand; they are not given away.
+    selected: [usize; 4],
     clock: u64,
 }
 
 impl Banks {
     pub fn new() -> Self {
-        Self { banks: Vec::with_capacity(BANKS), memo: NO_MEMO, selected: [usize::MAX; 2], clock: 0 }
+        Self { banks: Vec::with_capacity(BANKS), memo: NO_MEMO, selected: [usize::MAX; 4], clock: 0 }
     }
 
     /// The bank that serves `key`.
@@ -139,6 +139,12 @@ impl Banks {
         let owned = &mut self.banks[number];
         owned.used = self.clock;
         &owned.bank
+    }
+
+    /// Keep bank `number` at hand as `which` of two.
+    #[inline]
+    pub fn keep(&mut self, number: usize, which: usize) {
+        self.selected[2 + which] = number;
     }
 
     /// The bank that is selected for fetches.

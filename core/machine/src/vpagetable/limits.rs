@@ -35,14 +35,20 @@ impl WindowLimits {
     /// No windows.
     pub const NONE: Self = Self { windows: 0, mappings: 0 };
 
-    /// What each of `harts` may use on this host. Nothing when the environment variable `VKD_WINDOWS` is 0, for tests.
+    /// What each of `harts` may use on this host. For tests, the environment variable `VKD_WINDOWS` may be 0 to have none, and
+    /// `VKD_WINDOW_PIECES` a number of mappings that is not exceeded.
     #[must_use]
     pub fn of_host(harts: usize) -> Self {
         static ALLOWED: LazyLock<bool> = LazyLock::new(|| std::env::var_os("VKD_WINDOWS").is_none_or(|set| set != "0"));
         if !*ALLOWED {
             return Self::NONE;
         }
-        Self::share(*MAX_MAP_COUNT, harts)
+        static PIECES: LazyLock<usize> = LazyLock::new(|| {
+            let value = std::env::var("VKD_WINDOW_PIECES").ok();
+            value.and_then(|value| value.parse().ok()).unwrap_or(usize::MAX).max(1)
+        });
+        let share = Self::share(*MAX_MAP_COUNT, harts);
+        Self { mappings: share.mappings.min(*PIECES), ..share }
     }
 
     /// Whether there can be windows on this host.

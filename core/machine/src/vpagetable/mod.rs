@@ -15,6 +15,7 @@ mod limits;
 mod parts;
 mod promote;
 mod region;
+mod request;
 mod reservation;
 mod stretch;
 mod tlb;
@@ -23,12 +24,14 @@ mod window;
 mod windows;
 
 pub use access::Trap;
-pub use bank::{jump_place, Entry, Jump, FETCH_ENTRIES, JUMP_ENTRIES, LOAD_ENTRIES};
+pub use bank::{jump_place, Entry, Jump, FETCH_ENTRIES, JUMP_ENTRIES, JUMP_WAYS, LOAD_ENTRIES};
 pub use format::{vpte, Format};
 pub use limits::WindowLimits;
 pub use region::VPageTable;
+pub use request::{Guard, Request, Unguarded};
+pub(crate) use tlb::Data;
 pub use tlb::{Selected, Tlb, TlbStats, Translation};
-pub use walk::{walk, walk_guarded, Leaf};
+pub use walk::{walk, Leaf};
 
 /// Size of the smallest page in every format, bytes.
 pub const PAGE_SIZE: u64 = 4096;

@@ -6,7 +6,7 @@ use super::reservation::nowhere;
 use super::stretch::{stretch, Stretch};
 use super::tlb::Tlb;
 use super::walk::Leaf;
-use super::{Access, Format, View, PAGE_SHIFT};
+use super::{Access, Fault, Format, Guard, Request, View, PAGE_SHIFT};
 use crate::memory::GuestRam;
 
 impl Tlb {
@@ -19,28 +19,28 @@ impl Tlb {
         true
     }
 
-    /// Let translated code have `access` to the page of `va` at [`Selected::window`], which may change. Call it after
-    /// [`Tlb::fill_guarded`] has found RAM there for the same access by the same view. False when that access would still
-    /// fault.
+    /// Let translated code have at [`Selected::window`], which may change, what is requested. The view has to be the one that
+    /// loads and stores are switched to. False when the window cannot have it: the access would still fault. Call it after
+    /// [`Tlb::fill`] has found RAM there.
     ///
-    /// `view` has to be the one that loads and stores are switched to. Neighbours may come along. All stay until they are
-    /// flushed, whatever becomes of their entries.
-    pub fn promote(
-        &mut self,
-        ram: &GuestRam,
-        view: &View,
-        va: u64,
-        access: Access,
-        guard: &impl Fn(u64, u64, Access) -> bool,
-    ) -> bool {
+    /// Neighbours may come along. All stay until they are flushed, whatever becomes of their entries.
+    ///
+    /// # Errors
+    /// Those of [`Tlb::fill`]: the table is walked anew, for the entry may be older than what is there now.
+    pub fn promote<G: Guard>(&mut self, request: &Request<'_, G>) -> Result<bool, Fault> {
         self.stats.promotions += 1;
-        let promoted = self.limits.windows > 0
-            && view.format == Format::Sv39
-            && *view == self.data_view
-            && stretch(ram, view, va, access, guard)
-                .is_some_and(|(stretch, leaf)| self.map(ram, view, &stretch, &leaf));
-        self.stats.refusals += u64::from(!promoted);
+        let promoted = self.try_promote(request);
+        self.stats.refusals += u64::from(promoted != Ok(true));
         promoted
+    }
+
+    fn try_promote<G: Guard>(&mut self, request: &Request<'_, G>) -> Result<bool, Fault> {
+        let Request { ram, view, .. } = *request;
+        if self.limits.windows == 0 || view.format != Format::Sv39 || *view != self.data_view {
+            return Ok(false);
+        }
+        let found = stretch(request)?;
+        Ok(found.is_some_and(|(stretch, leaf)| self.map(ram, view, &stretch, &leaf)))
     }
 
     fn map(&mut self, ram: &GuestRam, view: &View, stretch: &Stretch, leaf: &Leaf) -> bool {

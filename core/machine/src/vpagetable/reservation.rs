@@ -81,30 +81,36 @@ impl Reservation {
 
     /// Map the guest's RAM, which is `file`, from `offset` on. False when the host refuses; what was there may be gone.
     /// With `populate` the host is to have the pages at hand.
+    #[must_use]
     pub fn map(&self, places: Range<u64>, rights: Rights, file: RawFd, offset: u64, populate: bool) -> bool {
         let flags = MAP_SHARED | MAP_FIXED | if populate { MAP_POPULATE } else { 0 };
         let (at, len) = self.host(&places);
         // SAFETY: within the reservation, which is for this; the host checks the offset.
-        unsafe { libc::mmap(at.cast(), len, rights.host(), flags, file, offset as i64) != MAP_FAILED }
+        let mapped = unsafe { libc::mmap(at.cast(), len, rights.host(), flags, file, offset as i64) } != MAP_FAILED;
+        for advice in [libc::MADV_DONTFORK, libc::MADV_DONTDUMP] {
+            // The RAM is elsewhere, too: neither a child nor a core file wants it again. If the host does not know that, let it be.
+            // SAFETY: as above; nothing changes for this process.
+            unsafe { libc::madvise(at.cast(), if mapped { len } else { 0 }, advice) };
+        }
+        mapped
     }
 
     /// Change what may be done with what is mapped there; gaps may be among it if that is [`Rights::Nothing`]. False when the
-    /// host refuses.
+    /// host refuses: it may have changed a part.
+    #[must_use]
     pub fn protect(&self, places: Range<u64>, rights: Rights) -> bool {
         let (at, len) = self.host(&places);
         // SAFETY: within the reservation, in which nobody has references.
         unsafe { libc::mprotect(at.cast(), len, rights.host()) == 0 }
     }
 
-    /// Unmap all there.
-    ///
-    /// # Panics
-    /// When the host refuses. To go on would let the guest access what it may no longer.
-    pub fn unmap(&self, places: Range<u64>) {
+    /// Unmap all there. False when the host refuses, as it does when the process has more mappings than it may: then all is as
+    /// it was.
+    #[must_use]
+    pub fn unmap(&self, places: Range<u64>) -> bool {
         let (at, len) = self.host(&places);
         // SAFETY: as in `protect`.
-        let at = unsafe { libc::mmap(at.cast(), len, PROT_NONE, FLAGS | MAP_FIXED, -1, 0) };
-        assert!(at != MAP_FAILED, "pages of a window can be unmapped: {}", io::Error::last_os_error());
+        unsafe { libc::mmap(at.cast(), len, PROT_NONE, FLAGS | MAP_FIXED, -1, 0) != MAP_FAILED }
     }
 
     fn host(&self, places: &Range<u64>) -> (*mut u8, usize) {

@@ -1,12 +1,12 @@
 //! Which pages are let into a window together.
 //!
-//! The table is asked once more, without a mark in it: what it allows as it is now may be used from now on, until it is
-//! flushed. So pages that the guest has marked accessed (dirty, for stores) may come along.
+//! The table is asked once more: what it allows as it is now may be used from now on, until it is flushed. The page that is
+//! accessed is marked as in any walk, for the guest may have taken the mark away since. No other is: those that have been
+//! marked accessed (dirty, for stores) may come along.
 
 use super::bank::Origin;
-use super::walk::{walk_guarded, Leaf};
-use super::{Access, View, PAGE_MASK, PAGE_SIZE};
-use crate::memory::GuestRam;
+use super::walk::{walk, Leaf};
+use super::{Access, Fault, Guard, Request, View, PAGE_MASK, PAGE_SIZE};
 
 /// Bytes of single pages that may be let in together, aligned: a power of two.
 const AROUND: u64 = 16 * PAGE_SIZE;
@@ -28,33 +28,32 @@ pub(super) struct Stretch {
     pub origin: Origin,
 }
 
-/// What to map so that `view` has `access` at `va`, and what a walk to its first page finds. `None` when that would fault, mark the table, or
-/// lead out of RAM.
-pub(super) fn stretch(
-    ram: &GuestRam,
-    view: &View,
-    va: u64,
-    access: Access,
-    guard: &impl Fn(u64, u64, Access) -> bool,
-) -> Option<(Stretch, Leaf)> {
-    let view = &View { hardware_ad: false, ..*view };
+/// What to map for what is requested, and what a walk to its first page finds. `None` when that leads out of RAM, or the host
+/// has no such mapping.
+///
+/// # Errors
+/// Those of [`walk`].
+pub(super) fn stretch<G: Guard>(request: &Request<'_, G>) -> Result<Option<(Stretch, Leaf)>, Fault> {
+    let Request { ram, view, va, guard, .. } = *request;
+    let unmarked = &View { hardware_ad: false, ..*view };
     // The host has no mapping for stores alone.
     let inside = |page: u64, access: Access| {
-        let guarded = |access| guard(page, PAGE_SIZE, access);
+        let guarded = |access| guard.allows(page, PAGE_SIZE, access);
         ram.contains(page, PAGE_SIZE) && guarded(Access::Load) && (access == Access::Load || guarded(Access::Store))
     };
     let look = |va: u64, access: Access| {
-        walk_guarded(ram, view, va, access, guard).ok().filter(|leaf| inside(leaf.pa & !PAGE_MASK, access))
+        let leaf = walk(&Request { view: unmarked, va, access, ..*request }).ok();
+        leaf.filter(|leaf| inside(leaf.pa & !PAGE_MASK, access))
     };
     let va = va & !PAGE_MASK;
-    let stored = look(va, Access::Store);
-    let write = stored.is_some();
-    let leaf = match access {
-        Access::Store => stored?,
-        Access::Load => stored.or_else(|| look(va, access))?,
-        Access::Fetch => return None,
+    let (leaf, access) = match look(va, Access::Store) {
+        Some(leaf) if request.access != Access::Fetch => (leaf, Access::Store),
+        _ => (walk(&Request { va, ..*request })?, request.access),
     };
-    let access = if write { Access::Store } else { Access::Load };
+    if access == Access::Fetch || !inside(leaf.pa, access) {
+        return Ok(None);
+    }
+    let write = access == Access::Store;
     let large = leaf.size > PAGE_SIZE;
     let joins = |at: u64| {
         let pa = leaf.pa.wrapping_add(at.wrapping_sub(va));
@@ -77,5 +76,5 @@ pub(super) fn stretch(
     let leaf = Leaf { pa: leaf.pa - (va - first), ..leaf };
     let origin = Origin::new(leaf.size.trailing_zeros(), leaf.global);
     let (len, offset) = (last - first + PAGE_SIZE, leaf.pa - ram.base());
-    Some((Stretch { page: first, len, offset, write, origin }, leaf))
+    Ok(Some((Stretch { page: first, len, offset, write, origin }, leaf)))
 }

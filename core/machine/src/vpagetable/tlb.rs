@@ -9,20 +9,21 @@
 //! entry  = selected.load[va >> 12 & (LOAD_ENTRIES - 1)]
 //! offset = va - entry.page                 (64 bits, wrapping)
 //! host   = entry.host + offset             if offset <= 4096 - size, unsigned; else it is a miss
-//! code   = selected.jumps[jump_place(pc)], if its pc is that, or the place beside it
+//! code   = selected.jumps[jump_place(pc)], if its pc is that, or the places beside it
 //! ```
 //! Every call that takes `&mut Tlb` may change `selected` and what it points to.
 //!
 //! `unsafe` is the same lookup here.
 
+use std::mem::offset_of;
+
 use super::bank::{Bank, Entry, Flush, Jump, Origin, FETCH_ENTRIES, LOAD_ENTRIES};
 use super::banks::{Banks, Key};
 use super::large::LargePages;
 use super::limits::WindowLimits;
-use super::walk::{walk_guarded, Leaf};
+use super::walk::{walk, Leaf};
 use super::window::Window;
-use super::{Access, Fault, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
-use crate::memory::GuestRam;
+use super::{Access, Fault, Format, Guard, Request, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 
 /// Where a virtual address leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,23 @@ pub struct Selected {
     pub window: *mut u8,
 }
 
+/// What loads and stores of the supervisor go by: what [`Selected`] has of it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Data {
+    /// As there, but null when it is not known.
+    pub load: *const Entry,
+    pub store: *const Entry,
+    pub window: *mut u8,
+    /// So that translated code finds it by a shift.
+    _size: u64,
+}
+
+impl Data {
+    const UNKNOWN: Self =
+        Self { load: std::ptr::null(), store: std::ptr::null(), window: std::ptr::null_mut(), _size: 0 };
+}
+
 /// What a TLB has done since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TlbStats {
@@ -79,8 +97,12 @@ pub struct TlbStats {
 #[repr(C)]
 pub struct Tlb {
     pub(super) selected: Selected,
+    /// What is selected for the supervisor in the address space that it was in last, without `mstatus.SUM` and with it.
+    sums: [Data; 2],
     fetch_view: View,
     pub(super) data_view: View,
+    /// The view that `sums` are of, whatever it has of SUM.
+    supervisor: View,
     pub(super) banks: Banks,
     /// Large pages that were entered since the last full flush.
     pub(super) large: LargePages,
@@ -98,6 +120,12 @@ unsafe impl Sync for Tlb {}
 const _: () = assert!(std::mem::offset_of!(Tlb, selected) == 0);
 
 impl Tlb {
+    /// Where translated code finds the [`Data`] for the supervisor without SUM and with it, if they are known. When it goes from
+    /// one to the other it copies them to what is selected, and says so at [`Tlb::SUM`], one byte.
+    pub(crate) const SUMS: usize = offset_of!(Self, sums);
+    /// See [`Tlb::SUMS`].
+    pub(crate) const SUM: usize = offset_of!(Self, data_view) + offset_of!(View, sum);
+
     /// An empty TLB that looks at [`View::BARE`].
     #[must_use]
     pub fn new() -> Self {
@@ -110,8 +138,10 @@ impl Tlb {
         };
         let mut tlb = Self {
             selected: null,
+            sums: [Data::UNKNOWN; 2],
             fetch_view: View::BARE,
             data_view: View::BARE,
+            supervisor: View::BARE,
             banks: Banks::new(),
             large: LargePages::new(),
             limits: WindowLimits::NONE,
@@ -135,10 +165,22 @@ impl Tlb {
     /// Let loads and stores be those of `view` (`mstatus.MPRV`, SUM, MXR); fetches stay as they are. Flushes nothing.
     #[inline]
     pub fn switch_data(&mut self, view: &View) {
-        if self.data_view != *view {
-            self.data_view = *view;
-            self.select_data();
+        if self.data_view == *view {
+            return;
         }
+        self.data_view = *view;
+        if !view.user {
+            if !same_but_sum(&self.supervisor, view) {
+                self.forget_sums();
+                self.supervisor = *view;
+            }
+            let Data { load, store, window, .. } = self.sums[usize::from(view.sum)];
+            if !load.is_null() {
+                (self.selected.load, self.selected.store, self.selected.window) = (load, store, window);
+                return;
+            }
+        }
+        self.select_data();
     }
 
     /// The arrays that are selected. Translated code finds them at the beginning of the TLB.
@@ -176,33 +218,16 @@ impl Tlb {
         self.lookup(va, 1, access)
     }
 
-    /// Translate `va` for `access` by `view`, and remember it when it leads to RAM. Call it when [`Tlb::lookup`] found
-    /// nothing. `view` need not be the one that is switched to.
+    /// Translate what is requested, and remember it when it leads to RAM. Call it when [`Tlb::lookup`] found nothing. The
+    /// view need not be the one that is switched to.
     ///
-    /// An access that crosses into another page takes two calls.
-    ///
-    /// # Errors
-    /// Those of [`super::walk`].
-    pub fn fill(&mut self, ram: &GuestRam, view: &View, va: u64, access: Access) -> Result<Translation, Fault> {
-        self.fill_guarded(ram, view, va, access, &|_, _, _| true)
-    }
-
-    /// [`Tlb::fill`], with a say for `guard(pa, len, access)` in every entry of the table that is read or written and
-    /// in the page (4096 bytes) that is entered: `false` is [`Fault::Access`].
-    ///
-    /// What `guard` says is remembered with the page: flush all when it changes its mind. It cannot tell the bytes of a
-    /// page apart, so the physical memory protection that it stands for has a granularity of 4096 bytes.
+    /// What the guard says is remembered with the page: flush all when it changes its mind. It is asked for whole pages, so
+    /// that the physical memory protection that it stands for has a granularity of 4096 bytes.
     ///
     /// # Errors
-    /// Those of [`super::walk`].
-    pub fn fill_guarded(
-        &mut self,
-        ram: &GuestRam,
-        view: &View,
-        va: u64,
-        access: Access,
-        guard: &impl Fn(u64, u64, Access) -> bool,
-    ) -> Result<Translation, Fault> {
+    /// Those of [`super::walk`], and [`Fault::Access`] where the guard does not allow the page.
+    pub fn fill<G: Guard>(&mut self, request: &Request<'_, G>) -> Result<Translation, Fault> {
+        let Request { ram, view, va, access, guard } = *request;
         self.count_miss(access);
         let key = Key::of(view, access);
         let number = self.banks.find(key);
@@ -215,10 +240,10 @@ impl Tlb {
         }
         let leaf = match self.large.find(view, va, access) {
             Some(leaf) => leaf,
-            None => self.walk(ram, view, va, access, guard)?,
+            None => self.walk(request)?,
         };
         let page = leaf.pa & !PAGE_MASK;
-        if !guard(page, PAGE_SIZE, access) {
+        if !guard.allows(page, PAGE_SIZE, access) {
             return Err(Fault::Access);
         }
         let Some(host) = ram.host_at(page, PAGE_SIZE) else {
@@ -237,17 +262,10 @@ impl Tlb {
         at(host)
     }
 
-    fn walk(
-        &mut self,
-        ram: &GuestRam,
-        view: &View,
-        va: u64,
-        access: Access,
-        guard: &impl Fn(u64, u64, Access) -> bool,
-    ) -> Result<Leaf, Fault> {
+    fn walk<G: Guard>(&mut self, request: &Request<'_, G>) -> Result<Leaf, Fault> {
         self.stats.walks += 1;
-        let leaf = walk_guarded(ram, view, va, access, guard)?;
-        self.large.insert(view, va, &leaf);
+        let leaf = walk(request)?;
+        self.large.insert(request.view, request.va, &leaf);
         Ok(leaf)
     }
 
@@ -319,12 +337,28 @@ impl Tlb {
         let bank = self.banks.select(number, 1);
         (self.selected.load, self.selected.store) = (bank.entries(Access::Load), bank.entries(Access::Store));
         self.selected.window = bank.window.as_ref().map_or(self.nowhere, Window::centre);
+        if !self.data_view.user && self.data_view.format != Format::Bare {
+            let Selected { load, store, window, .. } = self.selected;
+            let sum = usize::from(self.data_view.sum);
+            self.sums[sum] = Data { load, store, window, ..Data::UNKNOWN };
+            self.banks.keep(number, sum);
+        }
     }
 
+    fn forget_sums(&mut self) {
+        self.sums = [Data::UNKNOWN; 2];
+    }
+
+    /// Select anew after banks or windows have changed hands.
     pub(super) fn reselect(&mut self) {
+        self.forget_sums();
         self.select_fetch();
         self.select_data();
     }
+}
+
+fn same_but_sum(a: &View, b: &View) -> bool {
+    *a == View { sum: a.sum, ..*b }
 }
 
 impl Default for Tlb {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::format::Permissions;
-use super::{Access, Fault, Format, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
+use super::{Access, Fault, Format, Guard, Request, View, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 use crate::memory::GuestRam;
 
 /// What a walk found.
@@ -28,50 +28,34 @@ impl Leaf {
     }
 }
 
-/// Translate `va` for `access` by `view`, through the table in `ram`.
+/// Translate what is requested, through the table.
 ///
 /// Sets A and D (`VPTE_A` and `VPTE_M`: at every level that is walked) when `view.hardware_ad`. Never panics, and never
 /// touches anything but entries that lie wholly in `ram`.
 ///
 /// # Errors
-/// [`Fault::Page`] when the table does not allow the access; [`Fault::Access`] when an entry lies outside `ram`.
-pub fn walk(ram: &GuestRam, view: &View, va: u64, access: Access) -> Result<Leaf, Fault> {
-    walk_guarded(ram, view, va, access, &|_, _, _| true)
-}
-
-/// [`walk`], with a say for `guard(pa, len, access)` in every access to the table: `false` is [`Fault::Access`] (PMP).
-///
-/// # Errors
-/// Those of [`walk`].
+/// [`Fault::Page`] when the table does not allow the access; [`Fault::Access`] when an entry lies outside `ram`, or where the
+/// guard does not allow to read or write it.
 #[inline]
-pub fn walk_guarded(
-    ram: &GuestRam,
-    view: &View,
-    va: u64,
-    access: Access,
-    guard: &impl Fn(u64, u64, Access) -> bool,
-) -> Result<Leaf, Fault> {
+pub fn walk<G: Guard>(request: &Request<'_, G>) -> Result<Leaf, Fault> {
     // One walker, and one copy of it for each format.
-    match view.format {
-        Format::Bare => Ok(Leaf { pa: va, size: PAGE_SIZE, permissions: Permissions::ALL, global: false, dirty: true }),
-        Format::Sv39 => walk_format(Format::Sv39, ram, view, va, access, guard),
-        Format::Sv48 => walk_format(Format::Sv48, ram, view, va, access, guard),
-        Format::Vpte2006 => walk_format(Format::Vpte2006, ram, view, va, access, guard),
-        Format::Vpte32 => walk_format(Format::Vpte32, ram, view, va, access, guard),
-        Format::Vpte64 => walk_format(Format::Vpte64, ram, view, va, access, guard),
+    match request.view.format {
+        Format::Bare => {
+            let permissions = Permissions::ALL;
+            Ok(Leaf { pa: request.va, size: PAGE_SIZE, permissions, global: false, dirty: true })
+        }
+        Format::Sv39 => walk_format(Format::Sv39, request),
+        Format::Sv48 => walk_format(Format::Sv48, request),
+        Format::Vpte2006 => walk_format(Format::Vpte2006, request),
+        Format::Vpte32 => walk_format(Format::Vpte32, request),
+        Format::Vpte64 => walk_format(Format::Vpte64, request),
     }
 }
 
 #[inline(always)]
-fn walk_format(
-    format: Format,
-    ram: &GuestRam,
-    view: &View,
-    va: u64,
-    access: Access,
-    guard: &impl Fn(u64, u64, Access) -> bool,
-) -> Result<Leaf, Fault> {
-    let view = &View { format, ..*view };
+fn walk_format<G: Guard>(format: Format, request: &Request<'_, G>) -> Result<Leaf, Fault> {
+    let Request { ram, va, access, guard, .. } = *request;
+    let view = &View { format, ..*request.view };
     if !format.canonical(va) {
         return Err(Fault::Page);
     }
@@ -94,7 +78,7 @@ fn walk_format(
         shift -= format.index_bits();
         let index = va >> shift & ((1 << format.index_bits()) - 1);
         let at = table.wrapping_add(index * format.entry_size());
-        let allowed = |access| guard(at, format.entry_size(), access);
+        let allowed = |access| guard.allows(at, format.entry_size(), access);
         if !allowed(Access::Load) {
             return Err(Fault::Access);
         }

@@ -69,14 +69,18 @@ impl Window {
         });
         if there {
             if !self.reservation.protect(places.clone(), rights) {
+                self.conceal(&places);
                 return false;
             }
         } else {
             // Single pages were accessed before, so that they are there. Of large ones most may never be.
             let populate = !stretch.origin.is_large();
             if !self.reservation.map(places.clone(), rights, file, stretch.offset, populate) {
-                self.reservation.unmap(places.clone());
-                self.cut(&places);
+                if self.reservation.unmap(places.clone()) {
+                    self.cut(&places);
+                } else {
+                    self.conceal(&places);
+                }
                 return false;
             }
         }
@@ -133,23 +137,38 @@ impl Window {
         if self.shown == 0 {
             return;
         }
-        let Some(places) = self.places() else { return };
-        if self.shown * 4 < self.pieces.len() || !self.reservation.protect(places, Rights::Nothing) {
-            return self.clear();
+        if self.shown * 4 < self.pieces.len() {
+            self.clear();
+        } else if let Some(places) = self.places() {
+            self.conceal(&places);
         }
+    }
+
+    /// Unmap all pieces. Where the host refuses they stay, hidden.
+    pub fn clear(&mut self) {
+        let Some(places) = self.places() else { return };
+        if self.reservation.unmap(places.clone()) {
+            self.drops += 1;
+            self.shown = 0;
+            self.pieces.clear();
+        } else {
+            self.conceal(&places);
+        }
+    }
+
+    /// Hide all that is mapped, and what else may be at `places`, by a call that begins and ends where mappings do: it divides
+    /// none, so that the host needs no more of them.
+    ///
+    /// # Panics
+    /// When the host refuses, or nothing is mapped somewhere. To go on would let the guest access what it may not.
+    fn conceal(&mut self, places: &Range<u64>) {
+        let all = self.places().unwrap_or_else(|| places.clone());
+        let places = all.start.min(places.start)..all.end.max(places.end);
         self.drops += 1;
         self.shown = 0;
         self.pieces.values_mut().for_each(|piece| piece.rights = Rights::Nothing);
-    }
-
-    /// Unmap all pieces.
-    pub fn clear(&mut self) {
-        if let Some(places) = self.places() {
-            self.drops += 1;
-            self.reservation.unmap(places);
-            self.pieces.clear();
-            self.shown = 0;
-        }
+        let hidden = self.reservation.protect(places, Rights::Nothing);
+        assert!(hidden, "pages of a window can be hidden: {}", io::Error::last_os_error());
     }
 
     /// From the first piece to the last one.

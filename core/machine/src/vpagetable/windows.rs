@@ -7,12 +7,16 @@ use super::limits::WindowLimits;
 use super::window::Window;
 
 impl Banks {
-    /// The window of bank `number`, with room for another piece. `None` when the host has no addresses for it.
+    /// The window of bank `number`, with room for another piece. `None` when the host has no addresses for it, or unmaps nothing.
     pub fn window(&mut self, number: usize, limits: &WindowLimits) -> Option<&mut Window> {
         while self.pieces() >= limits.mappings {
             // At last its own.
             let others = self.oldest(|other, window| other != number && window.pieces() > 0);
-            self.banks[others.unwrap_or(number)].bank.window.as_mut()?.clear();
+            let window = self.banks[others.unwrap_or(number)].bank.window.as_mut()?;
+            window.clear();
+            if window.pieces() > 0 {
+                return None;
+            }
         }
         if self.banks[number].bank.window.is_none() {
             let window = if self.windows().count() < limits.windows {

@@ -1,7 +1,7 @@
 //! The TLB and its windows against the plain walker: they may remember, but never past the flush that covers what they
 //! remember.
 
-use machine::vpagetable::{Access, Format, Tlb, Translation, View, WindowLimits};
+use machine::vpagetable::{Access, Format, Request, Tlb, Translation, View, WindowLimits};
 use proptest::prelude::*;
 
 use crate::model::{self, BASE};
@@ -120,8 +120,8 @@ fn run(format: Format, ops: Vec<Op>) -> Result<Count, TestCaseError> {
                 let before = windows_agree(&world, &mut tlb)?;
                 tlb.flush(va, asid);
                 world.flush(va, asid);
-                let after = windows_agree(&world, &mut tlb)?;
-                prop_assert!(after <= before);
+                // What is still known is right. A space that used the bank of all may know more than before.
+                windows_agree(&world, &mut tlb)?;
                 windowed += before;
             }
             Op::Touch { view, address, access, len } => {
@@ -130,7 +130,7 @@ fn run(format: Format, ops: Vec<Op>) -> Result<Count, TestCaseError> {
                 let hit = tlb.lookup(va, len, access);
                 let reached = match hit {
                     Some(host) => Ok(Translation::Ram(host)),
-                    None => tlb.fill(&world.ram, &world.views[view], va, access),
+                    None => tlb.fill(&Request::new(&world.ram, &world.views[view], va, access)),
                 };
                 let now = world.now(view, address, access);
                 match reached {
@@ -156,7 +156,8 @@ fn run(format: Format, ops: Vec<Op>) -> Result<Count, TestCaseError> {
                 }
                 // This may choose another bank: pages of the supervisor that were global may be so no longer.
                 if reached.is_ok() {
-                    tlb.promote(&world.ram, &world.views[view], va, access, &|_, _, _| true);
+                    let request = Request::new(&world.ram, &world.views[view], va, access);
+                    let _ = tlb.promote(&request);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use machine::memory::GuestRam;
-use machine::vpagetable::{vpte, walk, walk_guarded, Access, Fault, Format, View};
+use machine::vpagetable::{vpte, walk, Access, Fault, Format, Request, View};
 use proptest::prelude::*;
 
 use crate::model::{self, BASE};
@@ -105,7 +105,7 @@ proptest! {
     fn agrees_with_the_model((entries, view, addresses) in scene()) {
         let (ram, twin) = (filled(view.format, &entries), filled(view.format, &entries));
         for (va, access) in addresses {
-            let found = walk(&ram, &view, va, access);
+            let found = walk(&Request::new(&ram, &view, va, access));
             let expected = model::walk(&twin, &view, va, access);
             prop_assert_eq!(found.map(|leaf| (leaf.pa, leaf.size, leaf.global)), expected, "{:?} at {:#x}", access, va);
             if let Ok(leaf) = found {
@@ -137,7 +137,7 @@ fn noise_reaches_every_outcome() {
             if view.format == format {
                 let ram = filled(format, &entries);
                 for (va, access) in addresses {
-                    match walk(&ram, &view, va, access) {
+                    match walk(&Request::new(&ram, &view, va, access)) {
                         Ok(_) => seen[0] += 1,
                         Err(Fault::Page) => seen[1] += 1,
                         Err(Fault::Access) => seen[2] += 1,
@@ -172,7 +172,7 @@ fn an_entry_that_changes_during_the_walk_is_judged_anew() {
             }
             true
         };
-        let found = walk_guarded(&ram, &view, 0, Access::Store, &guard);
+        let found = walk(&Request::new(&ram, &view, 0, Access::Store).guarded(&guard));
         assert_eq!(found.map(|leaf| leaf.pa), expected);
         assert_eq!((model::read(&ram, at, 8), changes.get()), (Ok(left), 1));
     }
@@ -195,7 +195,7 @@ fn walkers_lose_no_change_that_others_make() {
             let (ram, done) = (&ram, &done);
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    assert!(walk(ram, &view, 0, access).is_ok());
+                    assert!(walk(&Request::new(ram, &view, 0, access)).is_ok());
                 }
             });
         }
@@ -207,6 +207,6 @@ fn walkers_lose_no_change_that_others_make() {
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(pte.load(Ordering::Relaxed) >> 10, CHANGES);
-    assert!(walk(&ram, &view, 0, Access::Store).is_ok());
+    assert!(walk(&Request::new(&ram, &view, 0, Access::Store)).is_ok());
     assert_eq!(pte.load(Ordering::Relaxed), CHANGES << 10 | 0xc7);
 }

@@ -1,7 +1,7 @@
 //! Windows, case by case.
 
 use machine::memory::GuestRam;
-use machine::vpagetable::{Access, Format, Tlb, View, WindowLimits};
+use machine::vpagetable::{Access, Fault, Format, Request, Tlb, View, WindowLimits};
 
 use crate::model::{self, BASE};
 use crate::window::{find, pieces, Piece};
@@ -47,8 +47,9 @@ fn tlb(view: &View) -> Tlb {
 }
 
 fn promote(tlb: &mut Tlb, ram: &GuestRam, view: &View, va: u64, access: Access) -> bool {
-    assert!(tlb.fill(ram, view, va, access).is_ok());
-    tlb.promote(ram, view, va, access, &|_, _, _| true)
+    let request = Request::new(ram, view, va, access);
+    assert!(tlb.fill(&request).is_ok());
+    tlb.promote(&request) == Ok(true)
 }
 
 fn pa(page: u64) -> u64 {
@@ -80,13 +81,20 @@ fn nothing_is_mapped_that_would_fault_or_mark_the_table() {
     let ram = simple(USER);
     let view = user(1);
     let mut tlb = tlb(&view);
+    let strict = View { hardware_ad: false, ..view };
+    tlb.switch(&strict);
+    let load = Request::new(&ram, &strict, 0x3000, Access::Load);
+    assert_eq!(tlb.promote(&load), Err(Fault::Page), "not accessed");
+    leaf(&ram, 3, 3, USER | 0x40);
+    assert_eq!(tlb.promote(&load), Ok(true));
+    assert_eq!(tlb.promote(&Request { access: Access::Store, ..load }), Err(Fault::Page), "not dirty");
     let never = |_: u64, _: u64, _: Access| false;
-    assert!(!tlb.promote(&ram, &view, 0x3000, Access::Load, &|_, _, _| true), "not accessed");
-    assert!(promote(&mut tlb, &ram, &view, 0x3000, Access::Load));
-    assert!(!tlb.promote(&ram, &view, 0x3000, Access::Store, &|_, _, _| true), "not dirty");
-    assert!(!tlb.promote(&ram, &view, 0x3000, Access::Load, &never), "guarded");
-    assert!(!tlb.promote(&ram, &view, 0x3000, Access::Fetch, &|_, _, _| true));
-    assert!(!tlb.promote(&ram, &user(2), 0x3000, Access::Load, &|_, _, _| true), "another view");
+    assert_eq!(tlb.promote(&load.guarded(never)), Err(Fault::Access), "guarded");
+    let unloaded = |page: u64, len: u64, access: Access| len < 4096 || access != Access::Load || page != pa(3);
+    assert_eq!(tlb.promote(&load.guarded(unloaded)), Ok(false), "only stores");
+    assert_eq!(tlb.promote(&Request { access: Access::Fetch, ..load }), Ok(false));
+    assert_eq!(tlb.promote(&Request { view: &user(2), ..load }), Ok(false), "another view");
+    tlb.switch(&view);
     leaf(&ram, 5, PAGES - DATA, USER | MARKED);
     assert!(!promote(&mut tlb, &ram, &view, 0x5000, Access::Load), "behind RAM");
     assert_eq!(pieces(&tlb, &ram).len(), 1);
@@ -95,6 +103,38 @@ fn nothing_is_mapped_that_would_fault_or_mark_the_table() {
     let mut without = Tlb::new();
     without.switch(&view);
     assert!(without.selected().window.is_null() && !promote(&mut without, &ram, &view, 0x3000, Access::Load));
+}
+
+#[test]
+fn neither_children_nor_core_files_get_what_is_mapped() {
+    let (ram, view) = (simple(USER), user(1));
+    let mut tlb = tlb(&view);
+    assert!(promote(&mut tlb, &ram, &view, 0x3000, Access::Store));
+    let at = tlb.selected().window as u64 + 0x3000;
+    let smaps = std::fs::read_to_string("/proc/self/smaps").expect("smaps");
+    let mapping = smaps.split_once(&format!("{at:08x}-")).expect("it is mapped").1;
+    let flags = mapping.lines().find_map(|line| line.strip_prefix("VmFlags:")).expect("flags");
+    let flags: Vec<_> = flags.split_ascii_whitespace().collect();
+    assert!(flags.contains(&"dc") && flags.contains(&"dd"), "{flags:?}");
+}
+
+#[test]
+fn a_page_whose_marks_were_taken_away_is_marked_again_and_its_neighbours_are_not() {
+    let ram = simple(USER);
+    let view = user(1);
+    let mut tlb = tlb(&view);
+    let request = |access| Request::new(&ram, &view, 0x3000, access);
+    let marks = |page: u64| model::read(&ram, BASE + 2 * 4096 + page * 8, 8).map(|entry| entry & MARKED);
+    for (access, expected) in [(Access::Load, 0x40), (Access::Store, MARKED)] {
+        assert!(tlb.fill(&request(access)).is_ok());
+        // No flush: it may take effect later.
+        leaf(&ram, 3, 3, USER);
+        assert_eq!(tlb.promote(&request(access)), Ok(true));
+        assert_eq!((marks(3), marks(2), marks(4)), (Ok(expected), Ok(0), Ok(0)));
+        assert_eq!(pieces(&tlb, &ram), [Piece { va: 0x3000, len: 4096, pa: pa(3), write: access == Access::Store }]);
+    }
+    leaf(&ram, 3, 3, 0);
+    assert_eq!(tlb.promote(&request(Access::Load)), Err(Fault::Page), "no longer there");
 }
 
 #[test]
@@ -124,8 +164,9 @@ fn a_large_page_is_mapped_as_far_as_it_is_ram_and_guarded_and_flushed_whole() {
     tlb.flush(Some(0x5f_f000), None);
     assert_eq!(pieces(&tlb, &ram), []);
     let guard = |pa: u64, _: u64, _: Access| pa < first || (first + 4096..first + 0x8000).contains(&pa);
-    assert!(tlb.fill(&ram, &view, 0x40_2000, Access::Load).is_ok());
-    assert!(tlb.promote(&ram, &view, 0x40_2000, Access::Load, &guard));
+    let request = Request::new(&ram, &view, 0x40_2000, Access::Load);
+    assert!(tlb.fill(&request).is_ok());
+    assert_eq!(tlb.promote(&request.guarded(guard)), Ok(true));
     assert_eq!(pieces(&tlb, &ram), [Piece { va: 0x40_1000, len: 0x7000, pa: first + 4096, write: true }]);
     // Any address in it will do, mapped or not.
     tlb.flush(Some(0x5f_f000), Some(1));

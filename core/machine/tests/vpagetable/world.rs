@@ -1,7 +1,7 @@
 //! What a TLB may say: everything that walks have found since the flushes that cover it.
 
 use machine::memory::GuestRam;
-use machine::vpagetable::{walk, Access, Fault, Leaf, Tlb, View};
+use machine::vpagetable::{walk, Access, Fault, Leaf, Request, Tlb, View};
 use proptest::prelude::*;
 
 use crate::walker::ALL;
@@ -31,7 +31,7 @@ impl World {
         let mut now = Moment::new();
         for view in &self.views {
             for va in ADDRESSES {
-                now.extend(ALL.map(|access| Some(walk(&self.ram, view, va, access))));
+                now.extend(ALL.map(|access| Some(walk(&Request::new(&self.ram, view, va, access)))));
             }
         }
         self.moments.push(now);

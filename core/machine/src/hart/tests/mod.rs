@@ -8,12 +8,14 @@ mod memory;
 mod run;
 mod sample;
 mod sleep;
+mod translated;
 mod traps;
 
 use std::sync::{Arc, Mutex};
 
 use vm_fdt::FdtWriter;
 
+use super::courtesy::Awaited;
 use super::{Hart, Privilege};
 use crate::bus::{Bus, Device};
 use crate::clock::Clock;
@@ -60,6 +62,12 @@ pub(crate) fn addi(rd: u32, rs1: u32, imm: i32) -> u32 {
 
 pub(crate) fn ld(rd: u32, rs1: u32, imm: i32) -> u32 {
     i_type(0x03, 3, rd, rs1, imm)
+}
+
+/// `bnez rs1, offset`.
+pub(crate) fn bne(rs1: u32, offset: u32) -> u32 {
+    let (sign, high, low) = (offset >> 12 & 1, offset >> 5 & 63, offset >> 1 & 15);
+    sign << 31 | high << 25 | rs1 << 15 | 0x1063 | low << 8 | (offset >> 11 & 1) << 7
 }
 
 fn s_type(funct3: u32, rs2: u32, rs1: u32, imm: i32) -> u32 {
@@ -138,9 +146,9 @@ pub(crate) fn board_of(
     let power = Arc::new(Power::new());
     let console = Arc::new(Recorder::default());
     bus.attach(FINISHER, Arc::new(Stop(Arc::clone(&power), wires.clone())));
-    let (clock, windows) = (Clock::new(), translate);
+    let (clock, windows, awaited) = (Clock::new(), translate, Awaited::default());
     let platform =
-        Platform { ram, bus, wires, clock, power, console: console.clone(), builtin_sbi, translate, windows };
+        Platform { ram, bus, wires, clock, power, console: console.clone(), awaited, builtin_sbi, translate, windows };
     (Arc::new(platform), console)
 }
 
@@ -229,4 +237,5 @@ pub(crate) mod pte {
     pub const RW: u64 = 0b1100_0111;
     pub const RX: u64 = 0b1100_1011;
     pub const USER: u64 = 1 << 4;
+    pub const GLOBAL: u64 = 1 << 5;
 }

@@ -1,7 +1,7 @@
 //! The run loop: page ends, jumps, eviction of decoded pages.
 
 use super::*;
-use crate::hart::run::Code;
+use crate::hart::run::{Code, MAX_TURNS};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -115,6 +115,20 @@ fn code_that_never_jumps_still_looks_up() {
     }
 }
 
+/// Two pages that jump to each other, and a handler that cannot be fetched: one uses up no budget to speak of, the other none.
+#[test]
+fn many_turns_end_a_stretch() {
+    for (second, retired) in [(jump(0x1000_u32.wrapping_neg()), u64::from(MAX_TURNS)), (0, 1)] {
+        let mut hart = ready(&[jump(0x1000)], Privilege::Machine);
+        hart.csr.mtvec = RAM_BASE - 4;
+        write(&hart.platform, CODE + 0x1000, &[second]);
+        let (wires, mut code) = (Arc::clone(&hart.wires), Code::new(&hart.platform));
+        code.translator = None;
+        hart.execute(&mut code, &wires, 1 << 20);
+        assert_eq!(hart.retired, retired);
+    }
+}
+
 #[test]
 fn a_hart_that_starts_anew_sees_memory_as_it_is() {
     let mut hart = ready(&[addi(A0, ZERO, 1), 0x0000_006f], Privilege::Machine);
@@ -195,14 +209,6 @@ fn translated_code_is_counted() {
 /// A loop over an access that is not executed any more, by a register that holds no address then: it is not interpreted for ever.
 #[test]
 fn a_loop_whose_base_is_no_address_does_without_windows() {
-    let bne = |rs1: u32, offset: u32| {
-        (offset >> 12 & 1) << 31
-            | (offset >> 5 & 63) << 25
-            | rs1 << 15
-            | 0x1063
-            | (offset >> 1 & 15) << 8
-            | (offset >> 11 & 1) << 7
-    };
     // Twice: while a0 counts down, load from a3 if a2 is set; the second time a million turns without, and a3 is 1 << 63.
     let words = [
         addi(A2, ZERO, 1),

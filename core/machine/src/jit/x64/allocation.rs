@@ -4,8 +4,7 @@
 //! some: it does so where it is entered, and undoes it wherever it is left.
 
 use super::registers::{memory, Place, PINNED};
-use crate::isa::format::Format;
-use crate::isa::{base, row, rv64i, Op, SINK};
+use crate::isa::{row, rv64i, Op};
 use crate::jit::region::{Block, Region};
 
 /// What a loop multiplies the weight of its blocks by, as a power of two, and how often at most.
@@ -36,7 +35,8 @@ pub(super) struct Allocation {
 impl Allocation {
     /// What is best for `region`.
     pub fn of(region: &Region) -> Self {
-        let weights = weights(&region.blocks);
+        let weights: Vec<i64> =
+            region.depths().into_iter().map(|depth| 1 << (LOOP_SHIFT * depth.min(MAX_DEPTH))).collect();
         let mut uses = [0; 32];
         let mut leaves = 0;
         for (block, weight) in region.blocks.iter().zip(&weights) {
@@ -66,47 +66,28 @@ impl Allocation {
         allocation
     }
 
+    /// The guest registers that are in host registers, one bit each.
+    pub fn held(&self) -> u32 {
+        (0..32).filter(|guest| matches!(self.place(*guest), Place::Host(_))).fold(0, |held, guest| held | 1 << guest)
+    }
+
     /// The place of integer register `guest`, below 32; `x0` is a zero in memory.
     pub fn place(&self, guest: u8) -> Place {
         self.places[usize::from(guest & 31)]
     }
 }
 
-/// How often each block is executed, by a guess: a jump back that is no call makes a loop of what it jumps over.
-fn weights(blocks: &[Block]) -> Vec<i64> {
-    let mut depth = vec![0; blocks.len()];
-    for first in 0..blocks.len() {
-        let start = blocks[first].start as i64;
-        let jumps = |block: &Block| block.jump() == Some(start) && !calls(block);
-        if let Some(last) = (first..blocks.len()).rev().find(|i| jumps(&blocks[*i])) {
-            depth[first..=last].iter_mut().for_each(|depth| *depth += 1);
-        }
-    }
-    depth.into_iter().map(|depth: u32| 1 << (LOOP_SHIFT * depth.min(MAX_DEPTH))).collect()
-}
-
-fn calls(block: &Block) -> bool {
-    block.ops.last().is_some_and(|(_, op)| op.id == rv64i::JAL && op.rd != SINK)
-}
-
 /// Whether control passes to what is none of `blocks` at the end of `block`, or in it.
 fn leaves_region(block: &Block, blocks: &[Block]) -> bool {
     let inside = |slot: i64| blocks.binary_search_by_key(&slot, |block| block.start as i64).is_ok();
-    let far = calls(block) && !block.jump().is_some_and(inside);
+    let far = block.calls() && !block.jump().is_some_and(inside);
     let elsewhere = |op: &Op| op.id == rv64i::JALR || row(op.id).system && !super::float::is_state(op);
     far || block.ops.iter().any(|(_, op)| elsewhere(op))
 }
 
 /// The integer registers that `op` names.
 fn registers(op: &Op) -> impl Iterator<Item = u8> {
-    use Format::{FCompare, FLoad, FStore, FToX, FToXRm, XToF, XToFRm};
-    let named = match row(op.id).format {
-        FLoad | FStore | XToF | XToFRm => [op.rs1, 0, 0],
-        FCompare | FToX | FToXRm => [op.rd, 0, 0],
-        _ if (base::RV64F..base::ZB).contains(&op.id.0) => [0; 3],
-        _ => [op.rd, op.rs1, op.rs2],
-    };
-    named.into_iter().filter(|r| *r < 32)
+    op.integer_sources().into_iter().chain([op.integer_rd()]).flatten()
 }
 
 #[cfg(test)]

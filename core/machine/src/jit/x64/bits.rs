@@ -139,17 +139,17 @@ impl Emitter<'_> {
             }
             zb::ROLW => {
                 let target = rotate!(self, o, rol, Rd);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             zb::RORW => {
                 let target = rotate!(self, o, ror, Rd);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             zb::RORIW => {
                 let target = self.target(o.rd);
                 self.load(o.rs1, target);
                 dynasm!(self.asm; .arch x64; ror Rd(target), BYTE (o.imm & 31) as i8);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             zb::BCLR => bit!(self, o, btr),
             zb::BINV => bit!(self, o, btc),

@@ -90,7 +90,7 @@ impl Emitter<'_> {
         match op.id {
             rv64i::JAL => {
                 if op.rd != SINK {
-                    self.write_link(op.rd, behind);
+                    self.write_link(op, behind);
                 }
                 if (0..4096).contains(&target) {
                     if next != Some(target as usize / 2) {
@@ -108,7 +108,7 @@ impl Emitter<'_> {
                 }
                 dynasm!(self.asm; .arch x64; and rax, -2);
                 if op.rd != SINK {
-                    self.write_link(op.rd, behind);
+                    self.write_link(op, behind);
                 }
                 self.probe();
                 Some(true)
@@ -122,13 +122,15 @@ impl Emitter<'_> {
     }
 
     /// rd = address of what lies at `behind`. Leaves `rax` alone.
-    fn write_link(&mut self, rd: u8, behind: i32) {
+    fn write_link(&mut self, op: &Op, behind: i32) {
+        let rd = op.rd;
         let into = match self.place(rd) {
             Place::Host(host) => host,
             Place::Memory(_) => RCX,
         };
         self.page_plus(behind, into);
         self.write(rd, into);
+        self.known.pass(op, false);
     }
 
     /// Jump to `offset` from the page, which lies in another one.
@@ -139,12 +141,17 @@ impl Emitter<'_> {
 
     /// Jump to the pc in `rax`.
     fn probe(&mut self) {
+        self.widen_all();
         self.restore();
         let miss = self.stubs.miss;
         probe!(self.asm, miss);
     }
 
     fn branch(&mut self, op: &Op, condition: Condition, target: i32, behind: usize, next: Option<usize>) {
+        if op.imm < 0 {
+            // A loop's end: what its start does not expect is extended here, not on a way around.
+            self.widen_for(target);
+        }
         let condition = self.compare(op.rs1, op.rs2, condition);
         if !(0..4096).contains(&target) {
             // Far: around a jump to another page.
@@ -176,6 +183,7 @@ impl Emitter<'_> {
                 return condition;
             }
             match self.place(a) {
+                Place::Host(host) if self.known.is_narrow(a) => dynasm!(self.asm; .arch x64; test Rd(host), Rd(host)),
                 Place::Host(a) => dynasm!(self.asm; .arch x64; test Rq(a), Rq(a)),
                 Place::Memory(a) => dynasm!(self.asm; .arch x64; cmp QWORD [BYTE rbp + a], BYTE 0),
             }
@@ -184,7 +192,12 @@ impl Emitter<'_> {
         if a == 0 {
             return self.compare(b, 0, condition.exchanged());
         }
+        // Words compare by their lower halves as they do as a whole.
+        let narrow = self.known.is_narrow(a) || self.known.is_narrow(b);
         match (self.place(a), self.place(b)) {
+            (Place::Host(a), Place::Host(b)) if narrow => dynasm!(self.asm; .arch x64; cmp Rd(a), Rd(b)),
+            (Place::Host(a), Place::Memory(b)) if narrow => dynasm!(self.asm; .arch x64; cmp Rd(a), [BYTE rbp + b]),
+            (Place::Memory(a), Place::Host(b)) if narrow => dynasm!(self.asm; .arch x64; cmp [BYTE rbp + a], Rd(b)),
             (Place::Host(a), Place::Host(b)) => dynasm!(self.asm; .arch x64; cmp Rq(a), Rq(b)),
             (Place::Host(a), Place::Memory(b)) => dynasm!(self.asm; .arch x64; cmp Rq(a), [BYTE rbp + b]),
             (Place::Memory(a), Place::Host(b)) => dynasm!(self.asm; .arch x64; cmp [BYTE rbp + a], Rq(b)),

@@ -16,8 +16,10 @@ use crate::isa::privileged::pseudo;
 use crate::isa::{Op, Row};
 use crate::jit::arena::Offset;
 use crate::jit::bases::{self, Bases};
-use crate::jit::cache::{Entry, Link, Piece, Windows};
+use crate::jit::piece::{Entry, Link, Piece};
 use crate::jit::region::{Block, Region};
+use crate::jit::usage::Windows;
+use crate::jit::words::{self, Words};
 use crate::jit::Embedded;
 
 /// Where an operation is.
@@ -39,10 +41,14 @@ pub(super) struct Emitter<'a> {
     decoded: &'a Decoded<'a>,
     /// Labels of the blocks' inner entries, by halfword of the page.
     pub blocks: HashMap<usize, DynamicLabel>,
+    /// Halfword at which each block begins, rising.
+    pub starts: Vec<usize>,
     cold: Vec<Cold>,
     /// Slots of the page that the region leads to without having them, and the ends of the jumps.
     pub links: Vec<(usize, usize)>,
     pub exits: HashMap<usize, DynamicLabel>,
+    /// What exits have in common, by the stub that they leave through.
+    pub tails: HashMap<usize, DynamicLabel>,
     pub allocation: Allocation,
     pub here: Site,
     /// Integer register whose value the zero and sign flags tell of.
@@ -52,6 +58,11 @@ pub(super) struct Emitter<'a> {
     pub float: Known,
     /// What is known for windows, if they are used.
     pub window: Option<Window>,
+    /// Where results need not be extended, and what is known of words at the current operation.
+    pub words: Words,
+    pub known: words::Known,
+    /// Whether the current operation has not extended its result.
+    pub left_narrow: bool,
 }
 
 /// Translate `region` of `decoded`; the code will lie at `address`, which is `base` in the arena.
@@ -65,32 +76,35 @@ pub(in crate::jit) fn emit(
 ) -> Piece {
     let window = match windows {
         Windows::Unused => None,
-        Windows::Used { negative } => Some(Window {
-            negative,
-            starts: region.blocks.iter().map(|block| block.start).collect(),
-            at_start: bases::analyse(region),
-            now: Bases::unknown(),
-            sites: Vec::new(),
-        }),
+        Windows::Used { negative } => {
+            Some(Window { negative, at_start: bases::analyse(region), now: Bases::unknown(), sites: Vec::new() })
+        }
     };
+    let allocation = Allocation::of(region);
     let mut e = Emitter {
         asm: VecAssembler::new(address as usize),
         stubs,
         decoded,
         blocks: HashMap::new(),
+        starts: Vec::new(),
         cold: Vec::new(),
         links: Vec::new(),
         exits: HashMap::new(),
-        allocation: Allocation::of(region),
+        tails: HashMap::new(),
+        words: words::analyse(region, allocation.held()),
+        allocation,
         here: Site { offset: 0, ahead: 0 },
         flags: None,
         run: None,
         float: Known::default(),
         window,
+        known: words::Known::expected(0),
+        left_narrow: false,
     };
     for block in &region.blocks {
         let label = e.asm.new_dynamic_label();
         e.blocks.insert(block.start, label);
+        e.starts.push(block.start);
     }
     let mut entries = Vec::new();
     for (i, block) in region.blocks.iter().enumerate() {
@@ -129,6 +143,7 @@ impl Emitter<'_> {
         dynasm!(self.asm; .arch x64; =>label);
         self.count(count);
         self.flags = None;
+        self.known = words::Known::expected(self.words.at_start(index));
         if block.target {
             self.float = Known::default();
         }
@@ -141,12 +156,21 @@ impl Emitter<'_> {
             window.now = window.at_start[index].clone();
         }
         let mut jumped = false;
+        let mut paired = false;
         for (i, (slot, op)) in block.ops.iter().enumerate() {
+            if std::mem::take(&mut paired) {
+                self.pass(op, true);
+                continue;
+            }
             self.here = Site { offset: *slot as i32 * 2, ahead: count - i as i32 };
             self.plan_run(&block.ops[i..]);
             // An access is by what is known in front of it, a jump is behind all else that it does.
             let access = bases::is_access(op);
             self.pass(op, !access);
+            paired = block.ops.get(i + 1).is_some_and(|(_, next)| self.pair(op, next));
+            if paired {
+                continue;
+            }
             jumped = self.operation(op, *slot, next);
             self.pass(op, access);
         }
@@ -154,9 +178,9 @@ impl Emitter<'_> {
         if !jumped && next != Some(block.end) {
             self.jump_to(block.end);
         }
-        if let Some(next) = next.filter(|next| block.successors().contains(&Some(*next))) {
+        if next.is_some_and(|next| block.successors().contains(&Some(next))) {
             // That is where it falls through to.
-            self.check_entry(self.lacking(next), next);
+            self.pass_to(index + 1);
         }
         at
     }
@@ -178,10 +202,21 @@ impl Emitter<'_> {
 
     /// Write `op`. Whether nothing behind it is reached from it.
     pub fn operation(&mut self, op: &Op, slot: usize, next: Option<usize>) -> bool {
+        // What calls the hart, or may let an interrupt through, needs the exact state.
+        let exact = crate::isa::row(op.id).system;
+        self.widen(if exact { u32::MAX } else { self.known.read_in_full(op) });
         if let Some(jumped) = self.control(op, slot, next) {
             return jumped;
         }
         self.flags = None;
+        self.left_narrow = false;
+        let jumped = self.plain_operation(op, slot);
+        self.known.pass(op, self.left_narrow);
+        jumped
+    }
+
+    /// Write `op`, which is no branch, jump, call or return.
+    fn plain_operation(&mut self, op: &Op, slot: usize) -> bool {
         if self.integer(op)
             || self.multiply(op)
             || self.bits(op)
@@ -210,6 +245,7 @@ impl Emitter<'_> {
 
     /// Let the hart execute `op`, which needs only registers and memory.
     pub fn execute(&mut self, op: &Op, slot: usize) {
+        self.widen_all();
         let (data, failed) = (self.embed(op, slot), self.side_exit());
         let stub = self.stubs.execute;
         self.restore();
@@ -217,10 +253,12 @@ impl Emitter<'_> {
         self.exchange();
         dynasm!(self.asm; .arch x64; jnz =>failed);
         self.float = Known::default();
+        self.load_window();
     }
 
     /// Let the hart execute `op`, which needs the exact state.
     pub fn system(&mut self, op: &Op, slot: usize) -> bool {
+        self.widen_all();
         let data = self.embed(op, slot);
         let stub = self.stubs.system;
         self.restore();
@@ -257,9 +295,13 @@ impl Emitter<'_> {
         self.decoded.word(slot)
     }
 
-    /// Keep `cold` for behind the hot code.
+    /// Keep `cold` for behind the hot code. What is known of words here is what it begins with.
     pub fn cold(&mut self, cold: impl FnOnce(&mut Emitter<'_>) + 'static) {
-        self.cold.push(Box::new(cold));
+        let known = self.known;
+        self.cold.push(Box::new(move |e| {
+            e.known = known;
+            cold(e);
+        }));
     }
 
     /// Host register `into` = the virtual address `offset` bytes from the start of the page.

@@ -4,8 +4,7 @@ use dynasm::dynasm;
 use dynasmrt::DynasmApi;
 
 use super::emitter::Emitter;
-use super::registers::{field, Place, RAX, RCX};
-use crate::hart::layout;
+use super::registers::{Place, RAX, RCX};
 use crate::isa::{rv64i, Op, SINK};
 
 /// `$name $target, $guest`, the guest's register being in the host's or in memory.
@@ -57,6 +56,30 @@ macro_rules! flagged {
     }};
 }
 
+/// [`immediate`] by an operation that makes words of words.
+macro_rules! bitwise_immediate {
+    ($e:expr, $o:expr, $name:ident) => {{
+        if $e.known.is_narrow($o.rs1) {
+            let target = immediate!($e, $o, $name, Rd);
+            $e.word_result($o, target)
+        } else {
+            immediate!($e, $o, $name, Rq)
+        }
+    }};
+}
+
+/// [`flagged`] by an operation that makes words of words.
+macro_rules! bitwise {
+    ($e:expr, $o:expr, $name:ident) => {{
+        if $e.known.is_narrow($o.rs1) || $e.known.is_narrow($o.rs2) {
+            let target = flagged!($e, $o, $name, Rd);
+            $e.word_result($o, target)
+        } else {
+            flagged!($e, $o, $name, Rq)
+        }
+    }};
+}
+
 /// rd = rs1 shifted by an immediate, `$family` saying how wide.
 macro_rules! shift {
     ($e:expr, $o:expr, $name:ident, $family:ident, $mask:literal) => {{
@@ -93,11 +116,12 @@ impl Emitter<'_> {
             rv64i::LUI => self.constant(o.rd, o.imm),
             rv64i::AUIPC => {
                 let target = self.target(o.rd);
-                dynasm!(self.asm; .arch x64; mov Rq(target), [rbp + field(layout::PAGE)]);
-                // The sum may not fit where each part does.
-                dynasm!(self.asm; .arch x64; add Rq(target), o.imm);
-                if self.here.offset != 0 {
-                    dynasm!(self.asm; .arch x64; add Rq(target), self.here.offset);
+                match o.imm.checked_add(self.here.offset) {
+                    Some(sum) => self.page_plus(sum, target),
+                    None => {
+                        self.page_plus(o.imm, target);
+                        dynasm!(self.asm; .arch x64; add Rq(target), self.here.offset);
+                    }
                 }
                 target
             }
@@ -106,11 +130,16 @@ impl Emitter<'_> {
             rv64i::XORI if o.imm == -1 => {
                 let target = self.target(o.rd);
                 self.load(o.rs1, target);
-                dynasm!(self.asm; .arch x64; not Rq(target));
-                target
+                if self.known.is_narrow(o.rs1) {
+                    dynasm!(self.asm; .arch x64; not Rd(target));
+                    self.word_result(o, target)
+                } else {
+                    dynasm!(self.asm; .arch x64; not Rq(target));
+                    target
+                }
             }
-            rv64i::XORI => immediate!(self, o, xor, Rq),
-            rv64i::ORI => immediate!(self, o, or, Rq),
+            rv64i::XORI => bitwise_immediate!(self, o, xor),
+            rv64i::ORI => bitwise_immediate!(self, o, or),
             rv64i::ANDI if o.imm == 255 => {
                 let target = self.target(o.rd);
                 match self.place(o.rs1) {
@@ -119,7 +148,7 @@ impl Emitter<'_> {
                 }
                 target
             }
-            rv64i::ANDI => immediate!(self, o, and, Rq),
+            rv64i::ANDI => bitwise_immediate!(self, o, and),
             rv64i::SLTI => {
                 self.compare_immediate(o);
                 dynasm!(self.asm; .arch x64; setl al; movzx eax, al);
@@ -134,9 +163,9 @@ impl Emitter<'_> {
             rv64i::SRLI => shift!(self, o, shr, Rq, 63),
             rv64i::SRAI => shift!(self, o, sar, Rq, 63),
             rv64i::ADD => self.add(o),
-            rv64i::XOR => flagged!(self, o, xor, Rq),
-            rv64i::OR => flagged!(self, o, or, Rq),
-            rv64i::AND => flagged!(self, o, and, Rq),
+            rv64i::XOR => bitwise!(self, o, xor),
+            rv64i::OR => bitwise!(self, o, or),
+            rv64i::AND => bitwise!(self, o, and),
             rv64i::SUB => self.subtract(o),
             rv64i::SLT => {
                 self.compare_registers(o);
@@ -151,53 +180,46 @@ impl Emitter<'_> {
             rv64i::SLL => shift_by!(self, o, shlx, Rq),
             rv64i::SRL => shift_by!(self, o, shrx, Rq),
             rv64i::SRA => shift_by!(self, o, sarx, Rq),
-            rv64i::ADDIW if o.imm == 0 => {
-                let target = self.target(o.rd);
-                match self.place(o.rs1) {
-                    Place::Host(host) => dynasm!(self.asm; .arch x64; movsxd Rq(target), Rd(host)),
-                    Place::Memory(at) => dynasm!(self.asm; .arch x64; movsxd Rq(target), DWORD [BYTE rbp + at]),
-                }
-                target
-            }
+            rv64i::ADDIW if o.imm == 0 => self.copy_word(o, o.rs1),
             rv64i::ADDIW => {
                 let target = immediate!(self, o, add, Rd);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             rv64i::SLLIW => {
                 let target = shift!(self, o, shl, Rd, 31);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             rv64i::SRLIW => {
                 let target = shift!(self, o, shr, Rd, 31);
                 // The host has cleared the upper half.
                 if o.imm & 31 == 0 {
-                    self.extend_word(target);
+                    self.word_result(o, target);
                 }
                 target
             }
             rv64i::SRAIW => {
                 let target = shift!(self, o, sar, Rd, 31);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             rv64i::ADDW => {
                 let target = flagged!(self, o, add, Rd);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             rv64i::SUBW => {
                 let target = self.subtract(o);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             rv64i::SLLW => {
                 let target = shift_by!(self, o, shlx, Rd);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             rv64i::SRLW => {
                 let target = shift_by!(self, o, shrx, Rd);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             rv64i::SRAW => {
                 let target = shift_by!(self, o, sarx, Rd);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             _ => return false,
         };
@@ -211,7 +233,7 @@ impl Emitter<'_> {
         host
     }
 
-    fn constant(&mut self, rd: u8, value: i32) -> u8 {
+    pub fn constant(&mut self, rd: u8, value: i32) -> u8 {
         let target = self.target(rd);
         match value {
             0 => dynasm!(self.asm; .arch x64; xor Rd(target), Rd(target)),
@@ -224,9 +246,7 @@ impl Emitter<'_> {
     fn add_immediate(&mut self, o: &Op) -> u8 {
         let target = self.target(o.rd);
         match self.place(o.rs1) {
-            _ if o.imm == 0 => {
-                self.load(o.rs1, target);
-            }
+            _ if o.imm == 0 => return self.copy(o, o.rs1),
             Place::Host(host) if host != target => match i8::try_from(o.imm) {
                 Ok(short) => dynasm!(self.asm; .arch x64; lea Rq(target), [BYTE Rq(host) + short]),
                 Err(_) => dynasm!(self.asm; .arch x64; lea Rq(target), [Rq(host) + o.imm]),
@@ -240,8 +260,7 @@ impl Emitter<'_> {
         let target = self.target(o.rd);
         if o.rs1 == 0 || o.rs2 == 0 {
             // What `c.mv` abbreviates.
-            self.load(o.rs1 | o.rs2, target);
-            return target;
+            return self.copy(o, o.rs1 | o.rs2);
         }
         match (self.place(o.rs1), self.place(o.rs2)) {
             (Place::Host(a), Place::Host(b)) if a != target && b != target => {
@@ -250,6 +269,16 @@ impl Emitter<'_> {
             }
             _ => flagged!(self, o, add, Rq),
         }
+    }
+
+    /// rd = integer register `guest`.
+    fn copy(&mut self, o: &Op, guest: u8) -> u8 {
+        if self.known.is_narrow(guest) {
+            return self.copy_word(o, guest);
+        }
+        let target = self.target(o.rd);
+        self.load(guest, target);
+        target
     }
 
     fn subtract(&mut self, o: &Op) -> u8 {

@@ -4,16 +4,10 @@ use dynasm::dynasm;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
 use super::emitter::{Emitter, Site};
-use super::registers::{field, Place, RAX, RCX, RDX};
-use crate::hart::layout;
-use crate::isa::{base, row, rv64d, rv64f, rv64i, Op, SINK};
-use crate::vpagetable::{Entry, LOAD_ENTRIES};
+use super::lookup::{Otherwise, Reach};
+use super::registers::{RAX, RCX, RDX};
+use crate::isa::{base, rv64d, rv64f, rv64i, Op, SINK};
 
-/// log2 of the size of a TLB entry.
-const ENTRY_SHIFT: u32 = size_of::<Entry>().trailing_zeros();
-const _: () = assert!(size_of::<Entry>().is_power_of_two() && LOAD_ENTRIES.is_power_of_two());
-/// Takes the place of an entry, in bytes, out of an address that was shifted right by 12 less [`ENTRY_SHIFT`].
-const PLACE_MASK: i32 = ((LOAD_ENTRIES - 1) << ENTRY_SHIFT) as i32;
 /// How far a run may reach: most frames.
 const MAX_RUN: i32 = 512;
 
@@ -61,7 +55,7 @@ impl Access {
 
 /// Whether `op`, which does not jump, writes integer register `x`.
 fn writes(op: &Op, x: u8) -> bool {
-    op.rd == x && !row(op.id).format.float_rd()
+    op.integer_rd() == Some(x)
 }
 
 /// Whether the code of `op` leaves `rdx` alone.
@@ -129,9 +123,12 @@ impl Emitter<'_> {
                 // In front of the translation, which may mark pages.
                 self.arm();
             }
+            self.widen(1 << first.rs1);
             let (apart, end) = (self.asm.new_dynamic_label(), self.asm.new_dynamic_label());
             self.run = Some(Run { register: first.rs1, low, left: count, end });
-            self.translate_or(apart, first.rs1, low, high - low, store);
+            let trap = (store == access.store).then(|| (self.side_exit(), (first.imm - low) as u16));
+            let whole = Reach { register: first.rs1, offset: low, size: high - low, store };
+            self.translate_or(whole, Otherwise { left: apart, trap });
             dynasm!(self.asm; .arch x64; mov rdx, rax);
             let (ops, site, float) = (ops[..length].to_vec(), self.here, self.float);
             self.cold(move |e| {
@@ -144,10 +141,12 @@ impl Emitter<'_> {
     /// What is done when the accesses of a run cannot be translated together, as when they lie in two pages: one by one.
     fn run_apart(&mut self, apart: DynamicLabel, end: DynamicLabel, ops: &[(usize, Op)], site: Site) {
         dynasm!(self.asm; .arch x64; =>apart);
+        let words = std::mem::take(&mut self.words);
         for (i, (slot, op)) in ops.iter().enumerate() {
             self.here = Site { offset: *slot as i32 * 2, ahead: site.ahead - i as i32 };
             self.operation(op, *slot, None);
         }
+        self.words = words;
         dynasm!(self.asm; .arch x64; jmp =>end);
     }
 
@@ -177,73 +176,6 @@ impl Emitter<'_> {
             }
         }
         true
-    }
-
-    /// `rax` = host address of the `size` bytes at integer register `register` plus `offset`.
-    pub fn translate_address(&mut self, register: u8, offset: i32, size: i32, store: bool) {
-        let fail = self.side_exit();
-        self.translate_or(fail, register, offset, size, store);
-    }
-
-    /// The same; what cannot be translated goes to `fail`.
-    pub fn translate_or(&mut self, fail: DynamicLabel, register: u8, offset: i32, size: i32, store: bool) {
-        let (retry, cold) = (self.asm.new_dynamic_label(), self.asm.new_dynamic_label());
-        let array = field(if store { layout::STORE } else { layout::LOAD });
-        self.virtual_address(register, offset);
-        dynasm!(self.asm
-            ; .arch x64
-            ; =>retry
-            ; rorx ecx, eax, (12 - ENTRY_SHIFT) as i8
-            ; and ecx, PLACE_MASK
-            ; add rcx, [rbp + array]
-            ; sub rax, [rcx]
-            ; cmp rax, 4096 - size
-            ; ja =>cold
-            ; add rax, [rcx + 8]
-        );
-        self.cold(move |e| e.miss(cold, retry, fail, register, offset, size, store));
-    }
-
-    /// `rax` = integer register `register` plus `offset`.
-    pub fn virtual_address(&mut self, register: u8, offset: i32) {
-        match self.place(register) {
-            Place::Host(host) if offset != 0 => match i8::try_from(offset) {
-                Ok(short) => dynasm!(self.asm; .arch x64; lea rax, [BYTE Rq(host) + short]),
-                Err(_) => dynasm!(self.asm; .arch x64; lea rax, [Rq(host) + offset]),
-            },
-            _ => {
-                self.load(register, RAX);
-                if offset != 0 {
-                    dynasm!(self.asm; .arch x64; add rax, offset);
-                }
-            }
-        }
-    }
-
-    /// What is done when the TLB does not know: have it filled, and try again.
-    #[allow(clippy::too_many_arguments)]
-    fn miss(
-        &mut self,
-        cold: DynamicLabel,
-        retry: DynamicLabel,
-        fail: DynamicLabel,
-        register: u8,
-        offset: i32,
-        size: i32,
-        store: bool,
-    ) {
-        let stub = if store { self.stubs.fill_store } else { self.stubs.fill_load };
-        dynasm!(self.asm; .arch x64; =>cold);
-        self.virtual_address(register, offset);
-        dynasm!(self.asm
-            ; .arch x64
-            ; mov edx, size
-            ; call extern stub
-            ; jz =>fail
-        );
-        self.load_window();
-        self.virtual_address(register, offset);
-        dynasm!(self.asm; .arch x64; jmp =>retry);
     }
 
     /// The access itself, at host register `at` plus `offset`.

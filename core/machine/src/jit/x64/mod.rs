@@ -10,15 +10,19 @@ mod control;
 mod emitter;
 mod float;
 mod integer;
+mod lookup;
 mod memory;
 mod multiply;
 mod operands;
+mod pairs;
 mod registers;
 pub(super) mod signal;
 mod stubs;
 mod system;
 mod ways;
 mod window;
+
+use std::sync::LazyLock;
 
 pub(super) use emitter::emit;
 pub(super) use stubs::{write_stubs, Stubs};
@@ -37,12 +41,31 @@ pub fn supported() -> Result<(), &'static str> {
         (is_x86_feature_detected!("popcnt"), "no POPCNT"),
         (is_x86_feature_detected!("fma"), "no FMA"),
     ];
-    features.into_iter().find(|(there, _)| !there).map_or(Ok(()), |(_, lacks)| Err(lacks))
+    let lacks = |(there, lacks): &(bool, &str)| !there || disowned(lacks);
+    features.into_iter().find(lacks).map_or(Ok(()), |(_, lacks)| Err(lacks))
 }
 
-/// Whether this host lets programs set the register that windows are accessed by.
-pub(super) fn windows_supported() -> bool {
+/// Whether translated code can access windows on this host, or why not: programs have to be let set the register that they are
+/// accessed by.
+///
+/// # Errors
+/// What it lacks.
+pub fn windows_supported() -> Result<(), &'static str> {
     const FSGSBASE: u64 = 1 << 1;
+    const LACKS: &str = "no FSGSBASE";
+    supported()?;
     // SAFETY: it only reads what the host passed to the process.
-    unsafe { libc::getauxval(libc::AT_HWCAP2) & FSGSBASE != 0 }
+    let there = unsafe { libc::getauxval(libc::AT_HWCAP2) } & FSGSBASE != 0;
+    if there && !disowned(LACKS) {
+        Ok(())
+    } else {
+        Err(LACKS)
+    }
+}
+
+/// Whether the environment variable `VKD_HOST_LACKS` (`bmi2,fma`) pretends that there is no such feature, for tests.
+fn disowned(lacks: &str) -> bool {
+    static NAMES: LazyLock<String> = LazyLock::new(|| std::env::var("VKD_HOST_LACKS").unwrap_or_default());
+    let name = lacks.trim_start_matches("no ");
+    NAMES.split(',').any(|disowned| disowned.eq_ignore_ascii_case(name))
 }

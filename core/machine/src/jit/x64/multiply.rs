@@ -23,7 +23,7 @@ impl Emitter<'_> {
             rv64m::MUL => commutative!(self, o, imul, Rq),
             rv64m::MULW => {
                 let target = commutative!(self, o, imul, Rd);
-                self.extend_word(target)
+                self.word_result(o, target)
             }
             rv64m::MULH => {
                 self.load(o.rs1, RAX);

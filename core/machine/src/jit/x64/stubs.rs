@@ -11,7 +11,7 @@ use super::registers::{field, memory, BIAS, PINNED, VOLATILE};
 use crate::hart::{layout, translated, Hart};
 use crate::jit::arena::Arena;
 use crate::jit::Exit;
-use crate::vpagetable::{Access, JUMP_ENTRIES};
+use crate::vpagetable::{Access, JUMP_ENTRIES, JUMP_WAYS};
 
 /// Bits of a pc that choose its place in the jump cache, those of its page being mixed into the others
 /// ([`crate::vpagetable::jump_place`]).
@@ -31,7 +31,8 @@ pub(in crate::jit) struct Stubs {
     pub attend: usize,
     /// For the address in `rax`, which the probe did not find at its place: look beside it, or else end there.
     pub miss: usize,
-    /// Call: fill the TLB for a load of `edx` bytes at `rax`. Afterwards: not zero when the lookup will succeed.
+    /// Call: fill the TLB for a load of the [`crate::jit::Span`] `edx` at `rax`. Afterwards: greater when the lookup will succeed;
+    /// less when the next instruction traps: then the code has to leave to the interpreter in front of it.
     pub fill_load: usize,
     /// The same for a store.
     pub fill_store: usize,
@@ -43,8 +44,11 @@ pub(in crate::jit) struct Stubs {
     pub execute: usize,
     /// Call: the same for an operation that needs the exact state. Returns only when the code is to go on.
     pub system: usize,
-    /// Call: let `mstatus` be `rcx`. Leaves `rax` alone. Afterwards: not zero when the next instruction must be looked up.
+    /// Call: let `mstatus`, which `rax` is, be `rcx`. Leaves `rax` alone. Afterwards: not zero when the next instruction must be
+    /// looked up.
     pub status: usize,
+    /// Call: the same where nothing but SUM and FS changes.
+    pub quick_status: usize,
     /// What concerns floating point.
     pub float: float::Stubs,
 }
@@ -121,12 +125,19 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
     }
     // What the probe computed is still there: look beside the place.
     let miss_at = a.offset().0;
+    for way in 1..JUMP_WAYS {
+        let next = a.new_dynamic_label();
+        dynasm!(a
+            ; .arch x64
+            ; xor ecx, BYTE ((way ^ (way - 1)) << 1) as i8
+            ; cmp rax, [rdx + rcx * 8]
+            ; jne =>next
+            ; jmp QWORD [rdx + rcx * 8 + 8]
+            ; =>next
+        );
+    }
     dynasm!(a
         ; .arch x64
-        ; xor ecx, BYTE 2
-        ; cmp rax, [rdx + rcx * 8]
-        ; jne =>miss
-        ; jmp QWORD [rdx + rcx * 8 + 8]
         ; =>miss
         ; mov [rbp + field(layout::PC)], rax
         ; mov eax, Exit::Go as i32
@@ -164,11 +175,13 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
         float::disarm_if_armed(&mut a, disarm);
         dynasm!(a
             ; .arch x64
+            ; mov [rbp + field(layout::LEFT)], r15
             ; lea rdi, [rbp - BIAS]
             ; mov rsi, rax
             ; mov ecx, access as i32
             ; mov rax, QWORD helper
             ; call rax
+            ; mov r15, [rbp + field(layout::LEFT)]
             ; pop rcx
             ; jrcxz =>unarmed
             ; call =>rearm
@@ -177,7 +190,7 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
         for host in VOLATILE.into_iter().rev() {
             dynasm!(a; .arch x64; pop Rq(host));
         }
-        dynasm!(a; .arch x64; test eax, eax; ret);
+        dynasm!(a; .arch x64; test rax, rax; ret);
     }
 
     let execute = a.offset().0;
@@ -226,7 +239,12 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
     probe!(a, base + miss_at);
     dynasm!(a; .arch x64; =>attend; jmp =>exit);
 
+    let quick_status = a.offset().0;
+    let slow_status = a.new_dynamic_label();
+    super::system::write_quick_status(&mut a, slow_status);
+
     let status = a.offset().0;
+    dynasm!(a; .arch x64; =>slow_status);
     float::disarm_if_armed(&mut a, disarm);
     for host in VOLATILE {
         dynasm!(a; .arch x64; push Rq(host));
@@ -265,6 +283,7 @@ pub(in crate::jit) fn write_stubs(arena: &mut Arena, harts: usize) -> Stubs {
         execute: base + execute,
         system: base + system,
         status: base + status,
+        quick_status: base + quick_status,
         float,
     }
 }

@@ -1,17 +1,21 @@
 //! CSRs that a kernel uses in every trap, and `cbo.zero`. What they do is said in `hart/csr/` and `hart/block.rs`; what is not done
 //! here calls the row.
 
+use std::mem::offset_of;
+
 use dynasm::dynasm;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
 use super::emitter::{Emitter, Site};
 use super::float::Known;
 use super::registers::{field, RAX, RCX, RDX};
+use super::stubs::Assembler;
 use crate::hart::csr::plain::{lowest_privilege, plain, Plain};
 use crate::hart::csr::{envcfg, number, status};
 use crate::hart::{layout, Privilege, BLOCK_SIZE};
 use crate::isa::privileged::{CBO_ZERO, CSRRC, CSRRCI, CSRRS, CSRRSI, CSRRW, CSRRWI};
 use crate::isa::{Op, SINK};
+use crate::vpagetable::Data;
 
 /// What an instruction makes of a CSR.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,8 @@ impl Change {
 
 /// Bits of `sstatus` that change nothing but what the next trap or return does, and whether interrupts are taken.
 const LIGHT: u64 = status::SIE | status::SPIE | status::SPP;
+/// Bits that a kernel changes whenever it traps, or accesses its user's memory.
+const QUICK: u64 = status::SUM | status::FS;
 
 impl Emitter<'_> {
     /// Write `op` if it is an access to a CSR that is known here.
@@ -97,7 +103,7 @@ impl Emitter<'_> {
     }
 
     /// `sstatus`: bits for the next trap are simply written; where interrupts become enabled and one is pending, the row does
-    /// it; what selects another view, or concerns floating point, is done by a helper.
+    /// it; what selects another view, or concerns floating point, is done by stubs.
     fn status(&mut self, op: &Op, slot: usize, change: Change) {
         dynasm!(self.asm; .arch x64; mov rax, [rbp + field(layout::MSTATUS)]);
         if change == Change::None {
@@ -133,7 +139,8 @@ impl Emitter<'_> {
         self.float = Known::default();
 
         let (data, row, site) = (self.embed(op, slot), self.asm.new_dynamic_label(), self.here);
-        let (op, stubs) = (*op, (self.stubs.status, self.stubs.system));
+        let (op, stubs) = (*op, (self.stubs.quick_status, self.stubs.status, self.stubs.system));
+        let (slow, fetch) = (self.asm.new_dynamic_label(), self.asm.new_dynamic_label());
         self.cold(move |e| {
             dynasm!(e.asm
                 ; .arch x64
@@ -147,17 +154,24 @@ impl Emitter<'_> {
                 ; =>row
             );
             e.restore();
-            dynasm!(e.asm; .arch x64; lea rcx, [=>data]; call extern stubs.1);
+            dynasm!(e.asm; .arch x64; lea rcx, [=>data]; call extern stubs.2);
             e.exchange();
             dynasm!(e.asm; .arch x64; jmp =>done);
             dynasm!(e.asm
                 ; .arch x64
                 ; =>heavy
+                ; test edx, !(QUICK as i32)
+                ; jnz =>slow
+                ; call extern stubs.0
+                ; jz =>stored
+                ; jmp =>fetch
+                ; =>slow
                 ; and edx, ecx
                 ; test dl, status::SIE as i8
                 ; jnz =>row
-                ; call extern stubs.0
+                ; call extern stubs.1
                 ; jz =>stored
+                ; =>fetch
             );
             e.write_status_view(&op);
             let behind = Site { offset: site.offset + i32::from(op.len), ahead: site.ahead - 1 };
@@ -219,4 +233,52 @@ impl Emitter<'_> {
         });
         true
     }
+}
+
+/// Write the stub that lets `mstatus`, which `rax` is, be `rcx` where they differ in SUM and FS alone: while the unit is not armed,
+/// FS makes no difference until it is, and SUM selects other arrays, if they are at hand. For what is not so, jump to `slow`.
+pub(super) fn write_quick_status(a: &mut Assembler, slow: DynamicLabel) {
+    const SUM: u32 = status::SUM.trailing_zeros();
+    const SHIFT: u32 = size_of::<Data>().trailing_zeros();
+    const _: () = assert!(size_of::<Data>().is_power_of_two() && SHIFT < SUM);
+    let store = a.new_dynamic_label();
+    dynasm!(a
+        ; .arch x64
+        ; cmp BYTE [rbp + field(layout::ARMED)], BYTE 0
+        ; jne =>slow
+        ; cmp BYTE [rbp + field(layout::PRIVILEGE)], BYTE Privilege::Supervisor as i8
+        ; jne =>slow
+        ; mov edx, ecx
+        ; xor edx, eax
+        ; test edx, status::SUM as i32
+        ; jz =>store
+        ; mov edx, ecx
+        ; shr edx, BYTE (SUM - SHIFT) as i8
+        ; and edx, BYTE size_of::<Data>() as i8
+        ; lea rdx, [rbp + rdx + field(layout::SUMS)]
+        ; cmp QWORD [rdx + offset_of!(Data, load) as i32], BYTE 0
+        ; je =>slow
+        ; mov [rbp + field(layout::MSTATUS)], rcx
+    );
+    let arrays = [
+        (offset_of!(Data, load), layout::LOAD),
+        (offset_of!(Data, store), layout::STORE),
+        (offset_of!(Data, window), layout::WINDOW),
+    ];
+    for (from, to) in arrays {
+        dynasm!(a; .arch x64; mov rcx, [rdx + from as i32]; mov [rbp + field(to)], rcx);
+    }
+    dynasm!(a; .arch x64; bt DWORD [rbp + field(layout::MSTATUS)], BYTE SUM as i8; setc cl);
+    for sum in layout::SUM {
+        dynasm!(a; .arch x64; mov [rbp + field(sum)], cl);
+    }
+    dynasm!(a
+        ; .arch x64
+        ; xor ecx, ecx
+        ; ret
+        ; =>store
+        ; mov [rbp + field(layout::MSTATUS)], rcx
+        ; xor ecx, ecx
+        ; ret
+    );
 }

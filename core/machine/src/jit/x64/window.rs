@@ -8,7 +8,8 @@
 use dynasm::dynasm;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
-use super::emitter::{Emitter, Site as Place};
+use super::emitter::Emitter;
+use super::lookup::{Otherwise, Reach};
 use super::memory::Access;
 use super::registers::{field, RAX};
 use crate::hart::layout;
@@ -16,6 +17,7 @@ use crate::isa::Op;
 use crate::jit::arena::Offset;
 use crate::jit::bases::Bases;
 use crate::jit::sites::Site;
+use crate::jit::Span;
 
 /// Prefix of an instruction that accesses memory at `gs`.
 const GS: u8 = 0x65;
@@ -27,8 +29,6 @@ const JUMP_SIZE: usize = 5;
 pub(super) struct Window {
     /// Whether most addresses are negative. All are allowed, but some are checked quicker.
     pub negative: bool,
-    /// Halfword at which each block begins, rising.
-    pub starts: Vec<usize>,
     /// Registers that hold addresses there, and at the current operation.
     pub at_start: Vec<Bases>,
     pub now: Bases,
@@ -62,12 +62,14 @@ impl Emitter<'_> {
             let stub = if access.store { e.stubs.fault_store } else { e.stubs.fault_load };
             e.sites()[index].fault = e.asm.offset().0 as Offset;
             e.virtual_address(op.rs1, op.imm);
-            dynasm!(e.asm; .arch x64; mov edx, access.size; call extern stub; jz =>fail);
+            let span = Span::new(access.size as u16, Some(0)).to_bits() as i32;
+            dynasm!(e.asm; .arch x64; mov edx, span; call extern stub; jle =>fail);
             e.load_window();
             e.sites()[index].lookup = e.asm.offset().0 as Offset;
             e.virtual_address(op.rs1, op.imm);
             e.check_in_full(RAX, fail);
-            e.translate_or(fail, op.rs1, op.imm, access.size, access.store);
+            let whole = Reach { register: op.rs1, offset: op.imm, size: access.size, store: access.store };
+            e.translate_or(whole, Otherwise { left: fail, trap: Some((fail, 0)) });
             e.access(&op, access, RAX, 0);
             dynasm!(e.asm; .arch x64; jmp =>back);
         });
@@ -119,24 +121,15 @@ impl Emitter<'_> {
         self.window.as_ref().map_or(Vec::new(), |window| window.at_start[index].known().collect())
     }
 
-    /// Of those, what is not known at the current operation, for the block at `slot` of the region.
-    pub fn lacking(&self, slot: usize) -> Vec<u8> {
-        let Some(window) = &self.window else { return Vec::new() };
-        window.starts.binary_search(&slot).map_or(Vec::new(), |index| window.now.lack(&window.at_start[index]))
+    /// Of those, what is not known at the current operation.
+    pub fn lacking(&self, index: usize) -> Vec<u8> {
+        self.window.as_ref().map_or(Vec::new(), |window| window.now.lack(&window.at_start[index]))
     }
 
-    /// Look at `registers` on a way into the block at `slot`, with none of its instructions counted.
-    pub fn check_entry(&mut self, registers: Vec<u8>, slot: usize) {
-        if registers.is_empty() {
-            return;
-        }
-        let fail = self.asm.new_dynamic_label();
-        for register in registers {
-            let base = self.read(register, RAX);
-            self.check(base, fail);
-        }
-        let (place, stub) = (Place { offset: slot as i32 * 2, ahead: 0 }, self.stubs.interpret);
-        self.cold(move |e| e.leave(fail, place, stub));
+    /// Go on only if integer register `guest` holds an address, else at `fail`. `rax` and `rcx` may be gone.
+    pub fn check_address(&mut self, guest: u8, fail: DynamicLabel) {
+        let base = self.read(guest, RAX);
+        self.check(base, fail);
     }
 
     fn sites(&mut self) -> &mut Vec<Site> {

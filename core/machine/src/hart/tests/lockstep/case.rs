@@ -21,6 +21,7 @@ pub enum Kind {
     Point,
     MemoryRun,
     ReservedLoop,
+    WordLoop,
     Atomics,
     FloatState,
     FloatRun,
@@ -64,13 +65,14 @@ pub struct Case {
     pub routines: [Vec<Step>; 2],
 }
 
-const KINDS: [(Kind, u32); 24] = [
+const KINDS: [(Kind, u32); 25] = [
     (Kind::Any, 30),
     (Kind::Compressed, 12),
     (Kind::Constant, 3),
     (Kind::Point, 6),
     (Kind::MemoryRun, 8),
     (Kind::ReservedLoop, 2),
+    (Kind::WordLoop, 10),
     (Kind::Atomics, 2),
     (Kind::FloatState, 4),
     (Kind::FloatRun, 6),

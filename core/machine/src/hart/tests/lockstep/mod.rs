@@ -14,6 +14,7 @@ mod program;
 mod random;
 mod side;
 mod steps;
+mod words;
 
 use std::collections::BTreeSet;
 

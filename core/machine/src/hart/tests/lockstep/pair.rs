@@ -7,13 +7,14 @@ use super::map::{ALIAS, CODE};
 use super::random::Random;
 use super::side::Side;
 use crate::hart::csr::status;
-use crate::hart::run::Code;
+use crate::hart::run::{Code, MAX_TURNS};
 use crate::hart::{Hart, Privilege};
 use crate::irq::interrupt;
 use crate::isa::decode::length;
 use crate::isa::{decode, disassemble, Id};
 use crate::jit::Translator;
 use crate::layout::RAM_BASE;
+use crate::vpagetable::WindowLimits;
 
 /// How many of the last instructions a report shows.
 const SHOWN: usize = 40;
@@ -42,10 +43,11 @@ pub struct Seen {
 impl Pair {
     pub fn new(case: &Case, translate: bool) -> Self {
         let program = case.program();
-        let (fast, exact) = (Side::new(case, &program, translate), Side::new(case, &program, false));
+        let (mut fast, exact) = (Side::new(case, &program, translate), Side::new(case, &program, false));
         let mut code = Code::new(&fast.hart.platform);
         let mut random = Random::new(case.seed ^ 3);
         code.decoded.threshold = random.pick(&[0, 1, 5, 24]);
+        code.turns = random.pick(&[2, 3, 7, MAX_TURNS, MAX_TURNS]);
         if translate {
             // The code of one hart among others locks what it changes.
             let (ram, harts) = (&fast.hart.platform.ram, random.pick(&[1, 2]));
@@ -60,6 +62,11 @@ impl Pair {
         }
         if let Some(translator) = &mut code.translator {
             translator.use_windows(random.pick(&[None, Some(0), Some(0), Some(2)]));
+            if random.one_in(2) {
+                // Or so few that each is evicted soon.
+                let (windows, mappings) = random.pick(&[(1, 1), (1, 3), (3, 2)]);
+                fast.hart.tlb.allow_windows(WindowLimits { windows, mappings });
+            }
         }
         let firmware = case.firmware;
         Self { fast, code, exact, firmware, interrupts: 0, trail: VecDeque::new(), seen: Seen::default() }

@@ -7,6 +7,7 @@ use super::flow;
 use super::map::{Paging, CODE};
 use super::random::Random;
 use super::steps::{self, COUNTERS, POINTERS, TURNS};
+use super::words;
 use crate::hart::csr::{number as n, status};
 use crate::isa::privileged::CSRRS;
 use crate::isa::rv64i::{ADDI, BLT, JALR, LD, SD};
@@ -153,6 +154,7 @@ impl Builder<'_> {
             }
             Kind::MemoryRun => steps::memory_run(random, code),
             Kind::ReservedLoop => steps::reserved_loop(random, code),
+            Kind::WordLoop => words::word_loop(random, code, to),
             Kind::Atomics => steps::atomics(random, code),
             Kind::FloatState => float::state(random, code),
             Kind::FloatRun => float::run(random, code),
