@@ -1,17 +1,19 @@
 //! `vkd._native.Switch`: the handle of a running switch.
 
+use crate::capture;
+use crate::link::Link as PyLink;
+use crate::netem::{self, Settings};
+use crate::policy::Policy;
 use pyo3::exceptions::{PyImportError, PyKeyError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use switch::gateway::{Forward, Gateway, GatewayConfig, GatewayError, Protocol};
-use switch::io::{Datapath, GuestLink, Link, PortReport, Worker};
-use switch::wire::Mac;
+use switch::io::{Datapath, Link, PortReport, Worker};
 use switch::{DropReason, PortConfig, SwitchConfig};
 
 /// Every reason why a frame is dropped: its stable name and a sentence.
@@ -40,7 +42,7 @@ impl Switch {
     }
 
     /// Run `command` on the datapath's thread while the GIL is released.
-    fn run<R: Send + 'static>(
+    pub(crate) fn run<R: Send + 'static>(
         &self,
         py: Python<'_>,
         command: impl FnOnce(&mut Worker) -> R + Send + 'static,
@@ -52,12 +54,11 @@ impl Switch {
         .map_err(PyRuntimeError::new_err)
     }
 
-    fn add_link(&self, py: Python<'_>, name: String, split_horizon: u32, link: Box<dyn Link>) -> PyResult<()> {
+    pub(crate) fn add_link(&self, py: Python<'_>, config: PortConfig, link: Box<dyn Link>) -> PyResult<()> {
         self.run(py, move |worker| {
-            if worker.find(&name).is_some() {
-                return Err(PyValueError::new_err(format!("there is a port {name} already")));
+            if worker.find(&config.name).is_some() {
+                return Err(PyValueError::new_err(format!("there is a port {} already", config.name)));
             }
-            let config = PortConfig { name, split_horizon, ..PortConfig::default() };
             worker.add_port(config, link).map(|_| ()).map_err(os_error)
         })?
     }
@@ -81,21 +82,22 @@ impl Switch {
         });
     }
 
-    /// Add a guest's port that listens at the SEQPACKET socket `path`.
-    #[pyo3(signature = (name, path, *, split_horizon = 0))]
-    fn add_guest_port(&self, py: Python<'_>, name: String, path: PathBuf, split_horizon: u32) -> PyResult<()> {
-        if self.run(py, {
-            let name = name.clone();
-            move |worker| worker.find(&name).is_some()
-        })? {
-            return Err(PyValueError::new_err(format!("there is a port {name} already")));
-        }
-        let link = GuestLink::listen(&path).map_err(os_error)?;
-        self.add_link(py, name, split_horizon, Box::new(link))
+    /// Add the port `name` over `link`. ValueError if there is one of that name.
+    #[pyo3(signature = (name, link, *, split_horizon = 0, policy = None))]
+    fn add_port(
+        &self,
+        py: Python<'_>,
+        name: String,
+        link: &PyLink,
+        split_horizon: u32,
+        policy: Option<&Policy>,
+    ) -> PyResult<()> {
+        let policy = policy.map(|policy| policy.0.clone()).unwrap_or_default();
+        self.add_link(py, PortConfig { name, split_horizon, policy, ..PortConfig::default() }, link.take()?)
     }
 
     /// Remove the port `name`. KeyError if there is none.
-    fn remove_port(&self, py: Python<'_>, name: String) -> PyResult<()> {
+    pub(crate) fn remove_port(&self, py: Python<'_>, name: String) -> PyResult<()> {
         self.run(py, move |worker| {
             let id = worker.find(&name).ok_or_else(|| PyKeyError::new_err(name))?;
             worker.remove_port(id);
@@ -127,7 +129,7 @@ impl Switch {
             GatewayError::Load(error) => PyImportError::new_err(error.to_string()),
             GatewayError::Io(error) => os_error(error),
         })?;
-        self.add_link(py, GATEWAY.into(), 0, Box::new(link))?;
+        self.add_link(py, PortConfig { name: GATEWAY.into(), ..PortConfig::default() }, Box::new(link))?;
         py.detach(|| *self.lock_gateway() = Some(gateway));
         Ok(())
     }
@@ -161,72 +163,48 @@ impl Switch {
         self.run(py, |worker| worker.reports())?.iter().map(|report| port_dict(py, report)).collect()
     }
 
-    /// The forwarding database.
-    fn fdb<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let rows = self.run(py, |worker| {
-            let now = worker.now();
-            let switch = worker.switch();
-            let name = |id| switch.port(id).map_or_else(String::new, |port| port.name.clone());
-            let age = |seen: Duration| now.saturating_sub(seen).as_secs_f64();
-            let rows = switch.fdb().iter();
-            rows.map(|(vlan, mac, entry)| (vlan, mac, name(entry.port), entry.seen.map(age))).collect::<Vec<_>>()
-        })?;
-        let row = |(vlan, mac, port, age): (u16, Mac, String, Option<f64>)| {
-            let dict = PyDict::new(py);
-            dict.set_item("mac", mac.to_string())?;
-            dict.set_item("vlan", vlan)?;
-            dict.set_item("port", port)?;
-            dict.set_item("static", age.is_none())?;
-            dict.set_item("age", age)?;
-            Ok(dict)
-        };
-        rows.into_iter().map(row).collect()
+    /// Impair what goes `in` or `out` at the port `name`, or (`None`) no longer. ValueError if a setting is out of range.
+    fn set_netem(&self, py: Python<'_>, name: String, direction: &str, config: Option<Settings>) -> PyResult<()> {
+        netem::set(self, py, name, direction, config)
     }
 
-    /// How often an address could not be learned because the forwarding database was full.
-    fn fdb_refused(&self, py: Python<'_>) -> PyResult<u64> {
-        self.run(py, |worker| worker.switch().fdb().refused())
+    /// The impairments that there are, and what they did.
+    fn netem<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        netem::list(self, py)
     }
 
-    /// Change how many seconds an address lives without being seen.
-    fn set_ageing(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
-        let ageing = seconds_of(seconds)?;
-        self.run(py, move |worker| {
-            let now = worker.now();
-            worker.switch().set_ageing(ageing, now);
-        })
+    /// Begin a capture; returns its number. Ports need not be there yet; `None` is all of them.
+    #[pyo3(signature = (ports = None, *, direction = "both", filter = "", snaplen = 0, memory = 2_097_152))]
+    fn start_capture(
+        &self,
+        py: Python<'_>,
+        ports: Option<Vec<String>>,
+        direction: &str,
+        filter: &str,
+        snaplen: u32,
+        memory: usize,
+    ) -> PyResult<u64> {
+        capture::start(self, py, ports, direction, filter, snaplen, memory)
     }
 
-    /// Fix `mac` to the port `name`.
-    fn add_static(&self, py: Python<'_>, mac: &str, name: String) -> PyResult<()> {
-        let mac = Mac::parse(mac).ok_or_else(|| PyValueError::new_err(format!("not a MAC address: {mac}")))?;
-        self.run(py, move |worker| {
-            let id = worker.find(&name).ok_or_else(|| PyKeyError::new_err(name))?;
-            let added = worker.switch().add_static(mac, id);
-            added.map_err(|_| PyValueError::new_err("the forwarding database is full"))
-        })?
+    /// A descriptor that is readable while [`Switch::take_capture`] has something. It lives as long as the capture.
+    fn capture_fd(&self, py: Python<'_>, number: u64) -> PyResult<i32> {
+        capture::descriptor(self, py, number)
     }
 
-    /// Forget learned addresses, of the port `name` or of all.
-    #[pyo3(signature = (name = None))]
-    fn flush(&self, py: Python<'_>, name: Option<String>) -> PyResult<()> {
-        self.run(py, move |worker| {
-            let id = match name {
-                Some(name) => Some(worker.find(&name).ok_or_else(|| PyKeyError::new_err(name))?),
-                None => None,
-            };
-            worker.switch().flush(id);
-            Ok(())
-        })?
+    /// What was recorded since the last call: whole blocks of a pcapng file.
+    fn take_capture<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyBytes>> {
+        capture::take(self, py, number)
     }
 
-    /// Feed a complete `frame` to the switch as though it had come in at the port `name`.
-    fn inject(&self, py: Python<'_>, name: String, frame: Vec<u8>) -> PyResult<()> {
-        self.run(py, move |worker| {
-            let id = worker.find(&name).ok_or_else(|| PyKeyError::new_err(name))?;
-            worker.inject(id, &frame);
-            Ok(())
-        })?
+    /// End a capture; returns the file's last blocks.
+    fn stop_capture<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyBytes>> {
+        capture::stop(self, py, number)
+    }
+
+    /// The captures that there are, and what they recorded.
+    fn captures<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        capture::list(self, py)
     }
 
     /// A descriptor that is readable while frames wait for [`Switch::take`]. It lives as long as the switch.
@@ -254,7 +232,7 @@ impl Drop for Switch {
 }
 
 /// An OSError with errno and text, so that Python makes the right subclass of it.
-fn os_error(error: io::Error) -> PyErr {
+pub(crate) fn os_error(error: io::Error) -> PyErr {
     let text = error.to_string();
     match error.raw_os_error() {
         Some(code) => PyOSError::new_err((code, text.split(" (os error").next().unwrap_or_default().to_owned())),
@@ -277,7 +255,7 @@ fn v4(address: IpAddr) -> PyResult<Ipv4Addr> {
     }
 }
 
-fn seconds_of(seconds: f64) -> PyResult<Duration> {
+pub(crate) fn seconds_of(seconds: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(format!("seconds: {error}")))
 }
 
@@ -290,6 +268,7 @@ fn port_dict<'py>(py: Python<'py>, report: &PortReport) -> PyResult<Bound<'py, P
     let dict = PyDict::new(py);
     dict.set_item("name", &report.name)?;
     dict.set_item("kind", report.kind)?;
+    dict.set_item("peer", &report.peer)?;
     dict.set_item("state", report.state.name())?;
     dict.set_item("carrier", report.carrier)?;
     dict.set_item("offloads", report.capabilities.bits())?;

@@ -13,5 +13,5 @@ pub fn translator() -> Option<&'static str> {
 /// Why translated code cannot access all of a guest's memory through this host's MMU; None where it can.
 #[pyfunction]
 pub fn windows() -> Option<String> {
-    WindowLimits::check().err()
+    jit::windows_supported().map_err(String::from).and_then(|()| WindowLimits::check()).err()
 }

@@ -1,4 +1,5 @@
-//! How fast the datapath is between two guests' ports: throughput, packet rate, round trips. Prints JSON.
+//! How fast the datapath is between two guests' ports: throughput, packet rate, round trips; and the switch without its
+//! sockets, which other work on the host disturbs less. Prints JSON.
 //!
 //! `cargo run --release -p switch --example blast [SECONDS]`
 
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::net::{connect, socket_with, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use switch::io::{hello, Batch, Datapath, GuestLink, PacketSocket};
-use switch::{Capabilities, PortConfig, SwitchConfig};
+use switch::{Capabilities, Outputs, PortConfig, Switch, SwitchConfig};
 
 fn main() -> io::Result<()> {
     let seconds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(2);
@@ -42,7 +43,8 @@ fn main() -> io::Result<()> {
         let gbits = rate * length as f64 * 8.0 / 1e9;
         println!("  \"{name}\": {{\"packets_per_s\": {rate:.0}, \"gbit_per_s\": {gbits:.2}}},");
     }
-    println!("  \"rtt_us\": {:.1}", round_trips(a, b, time));
+    println!("  \"rtt_us\": {:.1},", round_trips(a, b, time));
+    println!("  \"switch_ns\": {:.1}", switch_alone(time));
     println!("}}");
     drop(datapath);
     std::fs::remove_dir_all(&folder)
@@ -86,6 +88,29 @@ fn blast(a: &PacketSocket, b: &PacketSocket, packet: &[u8], time: Duration) -> (
         }
         (count, took)
     })
+}
+
+/// What the switch itself takes for a packet to a known address, nanoseconds: the best of many rounds.
+fn switch_alone(time: Duration) -> f64 {
+    const ROUND: u32 = 10_000;
+    let (mut switch, mut out) = (Switch::new(SwitchConfig::default()), Outputs::default());
+    let [a, b] =
+        ["a", "b"].map(|name| switch.add_port(PortConfig { name: name.into(), ..PortConfig::default() }).unwrap());
+    let (mut there, mut back) = (frame(2, 1, 64), frame(1, 2, 64));
+    for id in [a, b] {
+        switch.set_carrier(id, true);
+    }
+    let (mut best, began) = (Duration::MAX, Instant::now());
+    while began.elapsed() < time {
+        let (round, now) = (Instant::now(), began.elapsed());
+        for _ in 0..ROUND {
+            let _ = switch.receive(a, &mut there, now, &mut out);
+            let _ = switch.receive(b, &mut back, now, &mut out);
+        }
+        best = best.min(round.elapsed());
+    }
+    assert_eq!(out.ports, [a], "the addresses are known");
+    best.as_secs_f64() * 1e9 / f64::from(2 * ROUND)
 }
 
 /// Wait until `socket` is ready, or a moment.

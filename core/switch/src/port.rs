@@ -1,6 +1,7 @@
 //! What the switch knows of a port: state, carrier, capabilities, counters.
 
 use crate::drops::Drops;
+use crate::policy::{Buckets, Policy};
 
 /// Names a port within one switch. Reused after removal, when nothing refers to the old port any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,6 +72,29 @@ impl Capabilities {
     }
 }
 
+/// What a port is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Frames are switched.
+    #[default]
+    Switched,
+    /// It is wired to this one, and to nothing else.
+    Wire(PortId),
+    /// It sees what other ports do.
+    Mirror,
+}
+
+/// Who sees what a port does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// This port.
+    pub to: PortId,
+    /// It sees what comes in.
+    pub ingress: bool,
+    /// It sees what leaves.
+    pub egress: bool,
+}
+
 /// How a port is made.
 #[derive(Clone, Debug, Default)]
 pub struct PortConfig {
@@ -80,6 +104,8 @@ pub struct PortConfig {
     pub split_horizon: u32,
     /// State at the beginning.
     pub state: PortState,
+    /// What may pass.
+    pub policy: Policy,
 }
 
 /// Counters of a port, seen from the switch: `rx` is what it received from the port. Bytes are those of frames.
@@ -108,6 +134,13 @@ pub struct Port {
     pub split_horizon: u32,
     /// State from the control plane.
     pub state: PortState,
+    /// What may pass.
+    pub policy: Policy,
+    pub(crate) buckets: Buckets,
+    /// What it is for.
+    pub role: Role,
+    /// Who sees what it does.
+    pub mirror: Option<Mirror>,
     /// Whether a peer is there.
     pub carrier: bool,
     /// Counters.
@@ -120,13 +153,17 @@ impl Port {
             name: config.name,
             split_horizon: config.split_horizon,
             state: config.state,
+            buckets: Buckets::new(&config.policy.limits),
+            policy: config.policy,
+            role: Role::Switched,
+            mirror: None,
             carrier: false,
             counters: Counters::default(),
         }
     }
 
-    /// Whether frames are sent to it.
+    /// Whether frames are forwarded to it.
     pub(crate) fn is_open(&self) -> bool {
-        self.carrier && self.state == PortState::Forwarding
+        self.carrier && self.state == PortState::Forwarding && self.role == Role::Switched
     }
 }

@@ -1,14 +1,12 @@
-//! The switch itself: a pure object. What comes in, when, and where it goes.
+//! The switch itself: a pure object. Its ports, its forwarding database, and what is done to them from outside.
 
 use crate::drops::DropReason;
 use crate::fdb::{Fdb, FdbFull};
-use crate::offload;
-use crate::port::{Capabilities, Port, PortConfig, PortId, PortState};
-use crate::wire::{Ethernet, Mac, MAX_PACKET, VNET_HEADER};
+use crate::policy::Policy;
+use crate::port::{Port, PortConfig, PortId, PortState};
+use crate::snoop::{GroupReport, SnoopConfig, Snooping};
+use crate::wire::Mac;
 use std::time::Duration;
-
-/// The only VLAN there is: tags pass through untouched and do not separate. The key is there for those that will.
-const VLAN: u16 = 0;
 
 /// How a switch is made.
 #[derive(Clone, Copy, Debug)]
@@ -25,20 +23,12 @@ impl Default for SwitchConfig {
     }
 }
 
-/// Where a frame goes; reused from frame to frame so that nothing is allocated.
-#[derive(Debug, Default)]
-pub struct Outputs {
-    /// The ports that it goes to.
-    pub ports: Vec<PortId>,
-    /// What a sink must be able to take to get the packet as it is.
-    pub needs: Capabilities,
-}
-
 /// An Ethernet switch. Every packet begins with a 12-byte virtio-net header.
 #[derive(Debug)]
 pub struct Switch {
-    ports: Vec<Option<Port>>,
-    fdb: Fdb,
+    pub(crate) ports: Vec<Option<Port>>,
+    pub(crate) fdb: Fdb,
+    pub(crate) snooping: Option<Snooping>,
     next_sweep: Duration,
 }
 
@@ -48,6 +38,7 @@ impl Switch {
         Switch {
             ports: Vec::new(),
             fdb: Fdb::new(config.ageing, config.fdb_capacity),
+            snooping: None,
             next_sweep: sweep_period(config.ageing),
         }
     }
@@ -67,6 +58,8 @@ impl Switch {
     pub fn remove_port(&mut self, id: PortId) -> Option<Port> {
         let port = self.ports.get_mut(usize::from(id.0))?.take()?;
         self.fdb.forget_port(id);
+        self.forget_groups(id);
+        self.forget_role(id);
         Some(port)
     }
 
@@ -75,8 +68,16 @@ impl Switch {
         if let Some(port) = self.port_mut(id) {
             port.carrier = carrier;
             if !carrier {
-                self.fdb.flush(Some(id));
+                self.forget_learned(id);
             }
+        }
+    }
+
+    /// Make a port what `config` says, but for its name and its state.
+    pub fn configure(&mut self, id: PortId, config: &PortConfig) {
+        if let Some(port) = self.port_mut(id) {
+            port.split_horizon = config.split_horizon;
+            self.set_policy(id, config.policy.clone());
         }
     }
 
@@ -85,93 +86,21 @@ impl Switch {
         if let Some(port) = self.port_mut(id) {
             port.state = state;
             if state == PortState::Discarding {
-                self.fdb.flush(Some(id));
+                self.forget_learned(id);
             }
         }
     }
 
-    /// A packet came in at `id`: say where it goes. `packet` is checked here, and its header is rewritten so that it
-    /// holds nothing but what was checked. What is dropped is counted, and returned.
-    pub fn receive(
-        &mut self,
-        id: PortId,
-        packet: &mut [u8],
-        now: Duration,
-        out: &mut Outputs,
-    ) -> Result<(), DropReason> {
-        out.ports.clear();
-        out.needs = Capabilities::NONE;
-        let length = packet.len().saturating_sub(VNET_HEADER);
-        let Some(port) = self.port_mut(id) else { return Ok(()) };
-        port.counters.rx_frames += 1;
-        port.counters.rx_bytes += length as u64;
-        let result = self.classify(id, packet, now, out);
-        if let (Err(reason), Some(port)) = (result, self.port_mut(id)) {
-            port.counters.drops.add(reason, 1);
+    /// Give a port another policy, from the next frame on. What was learned there is
+    /// forgotten if its VLANs change, or if it is more than may be.
+    pub fn set_policy(&mut self, id: PortId, policy: Policy) {
+        let Some(port) = self.port_mut(id) else { return };
+        let (vlan, limit) = (port.policy.vlan != policy.vlan, policy.mac_limit);
+        port.buckets.set(&policy.limits);
+        port.policy = policy;
+        if vlan || limit.is_some_and(|limit| self.fdb.learned(id) > limit) {
+            self.forget_learned(id);
         }
-        result
-    }
-
-    fn classify(&mut self, id: PortId, packet: &mut [u8], now: Duration, out: &mut Outputs) -> Result<(), DropReason> {
-        if packet.len() > MAX_PACKET {
-            return Err(DropReason::TooLong);
-        }
-        let frame = packet.get(VNET_HEADER..).ok_or(DropReason::TooShort)?;
-        let ethernet = Ethernet::read(frame).ok_or(DropReason::TooShort)?;
-        if !ethernet.source.is_valid_source() {
-            return Err(DropReason::BadSource);
-        }
-        let state = self.port(id).map_or(PortState::Discarding, |port| port.state);
-        if state == PortState::Discarding {
-            return Err(DropReason::IngressState);
-        }
-        out.needs = offload::check(packet, &ethernet)?;
-        self.fdb.learn(VLAN, ethernet.source, id, now);
-        if state != PortState::Forwarding {
-            return Err(DropReason::IngressState);
-        }
-        match self.known(ethernet.destination, now) {
-            Some(to) => self.forward(id, to, out),
-            None => {
-                self.flood(id, out);
-                Ok(())
-            }
-        }
-    }
-
-    fn known(&self, destination: Mac, now: Duration) -> Option<PortId> {
-        if destination.is_multicast() {
-            return None;
-        }
-        self.fdb.lookup(VLAN, destination, now)
-    }
-
-    fn forward(&mut self, from: PortId, to: PortId, out: &mut Outputs) -> Result<(), DropReason> {
-        if to == from {
-            return Err(DropReason::SamePort);
-        }
-        let group = self.port(from).map_or(0, |port| port.split_horizon);
-        let Some(port) = self.port_mut(to) else { return Ok(()) };
-        if group != 0 && group == port.split_horizon {
-            return Err(DropReason::SplitHorizon);
-        }
-        if port.is_open() {
-            out.ports.push(to);
-        } else {
-            let reason = if port.carrier { DropReason::EgressState } else { DropReason::NoCarrier };
-            port.counters.drops.add(reason, 1);
-        }
-        Ok(())
-    }
-
-    fn flood(&mut self, from: PortId, out: &mut Outputs) {
-        let Some(ingress) = self.port_mut(from) else { return };
-        ingress.counters.flooded += 1;
-        let group = ingress.split_horizon;
-        let members = self
-            .iter()
-            .filter(|&(id, port)| id != from && port.is_open() && (group == 0 || port.split_horizon != group));
-        out.ports.extend(members.map(|(id, _)| id));
     }
 
     /// `frames` of `bytes` in all were handed to the peer of `id`.
@@ -189,14 +118,14 @@ impl Switch {
         }
     }
 
-    /// Fix an address to a port.
-    pub fn add_static(&mut self, mac: Mac, id: PortId) -> Result<(), FdbFull> {
-        self.fdb.insert_static(VLAN, mac, id)
+    /// Fix an address in `vlan` (0: without a VLAN) to a port.
+    pub fn add_static(&mut self, vlan: u16, mac: Mac, id: PortId) -> Result<(), FdbFull> {
+        self.fdb.insert_static(vlan, mac, id)
     }
 
-    /// Forget an address, static or learned. Returns whether it was known.
-    pub fn remove_address(&mut self, mac: Mac) -> bool {
-        self.fdb.remove(VLAN, mac)
+    /// Forget an address in `vlan`, static or learned. Returns whether it was known.
+    pub fn remove_address(&mut self, vlan: u16, mac: Mac) -> bool {
+        self.fdb.remove(vlan, mac)
     }
 
     /// Forget learned addresses, of one port or of all.
@@ -210,17 +139,51 @@ impl Switch {
         self.next_sweep = now + sweep_period(ageing);
     }
 
+    /// Snoop on IGMP and MLD, or not. What was heard is kept as long as there is snooping.
+    pub fn set_snooping(&mut self, config: Option<SnoopConfig>) {
+        match (&mut self.snooping, config) {
+            (Some(snooping), Some(config)) => snooping.config = config,
+            (snooping, config) => *snooping = config.map(Snooping::new),
+        }
+    }
+
+    /// Which groups are wanted where, and where routers are, in no order.
+    pub fn groups(&self) -> impl Iterator<Item = GroupReport> + '_ {
+        self.snooping.iter().flat_map(Snooping::reports)
+    }
+
+    /// How often a report was not noted because there are 4,096.
+    pub fn groups_refused(&self) -> u64 {
+        self.snooping.as_ref().map_or(0, |snooping| snooping.refused)
+    }
+
+    /// Forget who was heard at `id`, what they want included.
+    pub(crate) fn forget_learned(&mut self, id: PortId) {
+        self.fdb.flush(Some(id));
+        self.forget_groups(id);
+    }
+
+    fn forget_groups(&mut self, id: PortId) {
+        if let Some(snooping) = &mut self.snooping {
+            snooping.forget_port(id);
+        }
+    }
+
     /// Do what is due at `now`.
     pub fn poll(&mut self, now: Duration) {
         if now >= self.next_sweep {
             self.fdb.sweep(now);
+            if let Some(snooping) = &mut self.snooping {
+                snooping.sweep(now);
+            }
             self.next_sweep = now + sweep_period(self.fdb.ageing());
         }
     }
 
     /// When [`Switch::poll`] is due next; `None` while there is nothing to age.
     pub fn next_timeout(&self) -> Option<Duration> {
-        (!self.fdb.is_empty()).then_some(self.next_sweep)
+        let is_idle = self.fdb.is_empty() && self.snooping.as_ref().is_none_or(Snooping::is_empty);
+        (!is_idle).then_some(self.next_sweep)
     }
 
     /// The forwarding database.
@@ -238,7 +201,7 @@ impl Switch {
         self.ports.iter().enumerate().filter_map(|(i, port)| Some((PortId(i as u16), port.as_ref()?)))
     }
 
-    fn port_mut(&mut self, id: PortId) -> Option<&mut Port> {
+    pub(crate) fn port_mut(&mut self, id: PortId) -> Option<&mut Port> {
         self.ports.get_mut(usize::from(id.0))?.as_mut()
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{connect, socket_with, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use switch::io::{hello, Batch, Datapath, GuestLink, PacketSocket, PortReport};
 use switch::wire::VNET_HEADER;
-use switch::{Capabilities, DropReason, PortConfig, SwitchConfig};
+use switch::{Capabilities, DropReason, Policy, PortConfig, SwitchConfig, VlanMode, VlanSet};
 
 struct Lab {
     folder: PathBuf,
@@ -277,4 +277,41 @@ fn the_punt_queue_is_readable_and_bounded() {
     assert!(taken < 1000);
     fds[0].clear_revents();
     assert_eq!(rustix::event::poll(&mut fds, now.as_ref()).unwrap(), 0);
+}
+
+#[test]
+fn a_tag_is_pushed_and_popped_on_the_way() {
+    let lab = Lab::new("tags", &["a", "b", "t", "u"]);
+    let trunk = VlanMode::Trunk { native: None, allowed: VlanSet::all() };
+    let modes = [("a", VlanMode::Access(7)), ("b", VlanMode::Access(7)), ("t", trunk.clone()), ("u", trunk)];
+    for (name, vlan) in modes {
+        let policy = Policy { vlan, ..Policy::default() };
+        lab.datapath.run(move |worker| worker.find(name).map(|id| worker.switch().set_policy(id, policy))).unwrap();
+    }
+    let [a, b, t, u] = ["a", "b", "t", "u"].map(|port| lab.connect(port));
+    for guest in [&b, &t] {
+        guest.send(&hello(Capabilities::ALL));
+    }
+    until("capabilities", || ["b", "t"].iter().all(|port| lab.report(port).capabilities == Capabilities::ALL));
+    let mut whole = segment(0xff, 1, 5000);
+    whole[12..18].fill(0xff);
+    let mut tagged = whole.clone();
+    tagged[2] += 4;
+    tagged[6] += 4;
+    tagged.splice(24..24, [0x81, 0, 0, 7]);
+    // Both forms at once: as it is to one, with a tag to another, and with a tag in pieces to the third.
+    a.send(&whole);
+    assert_eq!(b.receive(1, LONG), std::slice::from_ref(&whole));
+    assert_eq!(t.receive(1, LONG), std::slice::from_ref(&tagged));
+    let pieces = u.receive(4, LONG);
+    assert!(pieces.len() == 4 && pieces.iter().all(|piece| piece[..12] == [0; 12] && piece[24..28] == [0x81, 0, 0, 7]));
+    // One form only: in place, both ways.
+    let mut answer = packet(1, 3, b"one");
+    answer.splice(24..24, [0x81, 0, 0, 7]);
+    t.send(&answer);
+    assert_eq!(a.receive(1, LONG), [packet(1, 3, b"one")]);
+    a.send(&packet(3, 1, &[5; 9000]));
+    let mut expected = packet(3, 1, &[5; 9000]);
+    expected.splice(24..24, [0x81, 0, 0, 7]);
+    assert_eq!(t.receive(1, LONG), [expected]);
 }

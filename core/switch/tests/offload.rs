@@ -1,7 +1,7 @@
 //! Offloads: what is checked, what is finished in software, and that nothing that a peer sends can do harm.
 
 use proptest::prelude::*;
-use switch::offload::{check, complete};
+use switch::offload::{check, coalesce, complete, recognise};
 use switch::wire::ip::{finish_ipv4, Layers, Version, TCP, UDP};
 use switch::wire::{checksum, Ethernet, VNET_HEADER};
 use switch::{Capabilities, DropReason};
@@ -241,4 +241,132 @@ fn one_packet_makes_a_bounded_number_of_segments() {
     let mut most = packet(&made, 1, 15, 16);
     pass(&mut most).unwrap();
     assert_eq!(finish(&most).len(), 4000);
+}
+
+#[test]
+fn a_partial_checksum_without_a_header_is_seen_and_a_finished_one_is_left() {
+    for version in [Version::V4, Version::V6] {
+        let made = tcp(version, 1, 7, 0x10, b"odd payload");
+        let mut bare = [&[0; VNET_HEADER][..], &made.frame].concat();
+        recognise(&mut bare);
+        assert_eq!(bare, packet(&made, 0, 0, 16));
+        let finished = finish(&bare).remove(0);
+        let mut again = finished.clone();
+        recognise(&mut again);
+        assert_eq!(again, finished);
+        let mut padded = [&[0; VNET_HEADER][..], &made.frame, &[1]].concat();
+        let before = padded.clone();
+        recognise(&mut padded);
+        assert_eq!(padded, before);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_recognised_in_any_bytes_passes_the_check(mut frame in proptest::collection::vec(any::<u8>(), 14..90), v4 in any::<bool>(), cut in any::<bool>()) {
+        if v4 && frame.len() > 36 {
+            frame[12..15].copy_from_slice(&[8, 0, 0x45]);
+            let length = (frame.len() - 14 - usize::from(cut)) as u16;
+            frame[16..18].copy_from_slice(&length.to_be_bytes());
+            frame[20..24].copy_from_slice(&[0, 0, 64, if cut { TCP } else { UDP }]);
+        }
+        let mut bytes = [&[0; VNET_HEADER][..], &frame].concat();
+        recognise(&mut bytes);
+        prop_assert!(pass(&mut bytes).is_ok());
+    }
+}
+
+/// Put frames together as they come; returns the packets that they became.
+fn gather(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut packets: Vec<Vec<u8>> = Vec::new();
+    for frame in frames {
+        if let Some(last) = packets.last_mut() {
+            let length = last.len();
+            last.resize(70_000, 0xee);
+            let coalesced = coalesce(last, length, frame);
+            last.truncate(coalesced.unwrap_or(length));
+            if coalesced.is_some() {
+                continue;
+            }
+        }
+        packets.push([&[0; VNET_HEADER][..], frame].concat());
+    }
+    packets
+}
+
+/// A frame without IP options, as streams have them, that is cut into frames of `size` bytes of payload.
+fn stream(version: Version, payload: &[u8], size: u16) -> Vec<u8> {
+    let mut made = tcp(version, 1, 0xffff_ff00, 0x18, payload);
+    if version == Version::V4 {
+        made.frame.drain(38..42);
+        made.frame[18] = 0x45;
+        let length = (made.frame.len() - 18) as u16;
+        made.frame[20..22].copy_from_slice(&length.to_be_bytes());
+        made.transport -= 4;
+        finish_ipv4(&mut made.frame[18..], 20);
+    }
+    let gso = if version == Version::V4 { 1 } else { 4 };
+    let mut packet = packet(&made, gso, size, 16);
+    pass(&mut packet).unwrap();
+    packet
+}
+
+fn bare(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    packets.iter().map(|packet| packet[VNET_HEADER..].to_vec()).collect()
+}
+
+#[test]
+fn segments_become_the_packet_that_they_were() {
+    for version in [Version::V4, Version::V6] {
+        let whole = stream(version, &[7; 5000], 1448);
+        let frames = bare(&finish(&whole));
+        assert_eq!(frames.len(), 4);
+        assert_eq!(gather(&frames), [whole]);
+    }
+}
+
+#[test]
+fn what_does_not_go_on_with_the_stream_stays_apart() {
+    let frames = bare(&finish(&stream(Version::V4, &[7; 3000], 1000)));
+    let transport = 38;
+    // Damaged, header or payload; of another connection; with another acknowledgement, window, option; out of order; another identification; FIN.
+    for at in
+        [transport + 40, transport, transport + 9, transport + 15, transport + 25, transport + 7, 23, transport + 13]
+    {
+        let mut other = frames.clone();
+        other[1][at] ^= 1;
+        let packets = gather(&other);
+        assert!(packets.len() >= 2, "byte {at}");
+        assert_eq!(packets[0][VNET_HEADER..], other[0], "byte {at}");
+    }
+    assert_eq!(gather(&[frames[2].clone(), frames[0].clone()]).len(), 2);
+    let mut damaged = frames.clone();
+    damaged[0][transport + 60] ^= 1;
+    assert_eq!(gather(&damaged[..2]).len(), 2);
+}
+
+proptest! {
+    #[test]
+    fn what_is_put_together_is_cut_into_the_same_frames_again(
+        sizes in proptest::collection::vec((1usize..3000, 1u16..1500, any::<bool>()), 1..6),
+        damage in proptest::option::of((any::<prop::sample::Index>(), any::<prop::sample::Index>())),
+    ) {
+        let mut frames = Vec::new();
+        for (length, size, v4) in sizes {
+            let version = if v4 { Version::V4 } else { Version::V6 };
+            frames.extend(bare(&finish(&stream(version, &vec![length as u8; length], size.max(100)))));
+        }
+        if let Some((frame, byte)) = damage {
+            let frame = frame.get_mut(&mut frames);
+            let byte = byte.index(frame.len());
+            frame[byte] ^= 0x41;
+        }
+        let mut again = Vec::new();
+        for mut packet in gather(&frames) {
+            let needs = pass(&mut packet);
+            prop_assert!(needs.is_ok());
+            again.extend(if needs == Ok(Capabilities::NONE) { vec![packet] } else { finish(&packet) });
+        }
+        prop_assert_eq!(bare(&again), frames);
+    }
 }

@@ -53,7 +53,9 @@ impl Filter {
             _ => {}
         }
         let elsewhere = !self.0.contains(destination) || destination == self.0.address || destination == self.0.dns;
-        if own && elsewhere && !destination.is_broadcast() && !destination.is_multicast() {
+        // libslirp connects to what is asked for, and for the host's kernel these are the host itself.
+        let local = destination.is_loopback() || destination.octets()[0] == 0;
+        if own && elsewhere && !local && !destination.is_broadcast() && !destination.is_multicast() {
             Verdict::Nat
         } else {
             Verdict::Drop
@@ -99,6 +101,8 @@ mod tests {
             (udp(GATEWAY, [10, 0, 0, 1], 1234), Verdict::Nat),
             (udp(GATEWAY, [10, 0, 0, 7], 1234), Verdict::Drop),
             (udp(GATEWAY, [255; 4], 1234), Verdict::Drop),
+            (udp(GATEWAY, [127, 0, 0, 1], 1234), Verdict::Drop),
+            (udp(GATEWAY, [0; 4], 1234), Verdict::Drop),
             (udp([0xff; 6], [255; 4], 1234), Verdict::Drop),
             (udp([2, 0, 0, 0, 0, 7], [9, 9, 9, 9], 80), Verdict::Drop),
         ];

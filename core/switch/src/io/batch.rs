@@ -1,6 +1,8 @@
 //! The buffers that a turn receives into, made once.
 
-use crate::wire::MAX_PACKET;
+use crate::offload;
+use crate::wire::{Edit, MAX_PACKET, TAG_LENGTH, VNET_HEADER};
+use std::ops::{Deref, DerefMut};
 
 /// Packets in one batch.
 pub(super) const BATCH: usize = 32;
@@ -8,10 +10,29 @@ pub(super) const BATCH: usize = 32;
 /// One byte more than the longest packet, so that a longer one is seen to be longer.
 const SLOT: usize = MAX_PACKET + 1;
 
+/// A buffer for one packet, with room for a tag in front.
+pub struct Slot(Box<[u8]>);
+
+impl Deref for Slot {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0[TAG_LENGTH..]
+    }
+}
+
+impl DerefMut for Slot {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0[TAG_LENGTH..]
+    }
+}
+
 /// Up to 32 packets, each with its virtio-net header in front.
 pub struct Batch {
-    slots: Vec<Box<[u8]>>,
-    lengths: [usize; BATCH],
+    slots: Vec<Slot>,
+    /// Where each packet begins and ends in its buffer, the room in front included.
+    starts: [usize; BATCH],
+    ends: [usize; BATCH],
     count: usize,
     consumed: u32,
 }
@@ -25,12 +46,12 @@ impl Default for Batch {
 impl Batch {
     /// Empty.
     pub fn new() -> Batch {
-        let slots = (0..BATCH).map(|_| vec![0; SLOT].into_boxed_slice()).collect();
-        Batch { slots, lengths: [0; BATCH], count: 0, consumed: 0 }
+        let slots = (0..BATCH).map(|_| Slot(vec![0; TAG_LENGTH + SLOT].into_boxed_slice())).collect();
+        Batch { slots, starts: [TAG_LENGTH; BATCH], ends: [TAG_LENGTH; BATCH], count: 0, consumed: 0 }
     }
 
     /// The buffers to receive into, all of one size.
-    pub fn slots(&mut self) -> &mut [Box<[u8]>] {
+    pub fn slots(&mut self) -> &mut [Slot] {
         &mut self.slots
     }
 
@@ -38,9 +59,48 @@ impl Batch {
     pub fn fill(&mut self, lengths: &[usize]) {
         self.count = lengths.len().min(BATCH);
         self.consumed = 0;
-        for (to, &from) in self.lengths.iter_mut().zip(lengths) {
-            *to = from.min(SLOT);
+        self.starts = [TAG_LENGTH; BATCH];
+        for (end, &length) in self.ends.iter_mut().zip(lengths) {
+            *end = TAG_LENGTH + length.min(SLOT);
         }
+    }
+
+    /// Append a packet: a virtio-net header of zeros and `frame`, of which one byte beyond the longest is kept. `false`
+    /// when the batch is full.
+    pub fn push(&mut self, frame: &[u8]) -> bool {
+        let Some(slot) = self.slots.get_mut(self.count) else { return false };
+        let (header, room) = slot.split_at_mut(VNET_HEADER);
+        let length = frame.len().min(room.len());
+        header.fill(0);
+        room[..length].copy_from_slice(&frame[..length]);
+        self.starts[self.count] = TAG_LENGTH;
+        self.ends[self.count] = TAG_LENGTH + VNET_HEADER + length;
+        self.consumed &= !(1 << self.count);
+        self.count += 1;
+        true
+    }
+
+    /// Append `frame` as a packet, or put it behind the last one where it goes on with its TCP stream. `false` when the
+    /// batch is full.
+    pub fn push_or_coalesce(&mut self, frame: &[u8]) -> bool {
+        if let Some(last) = self.count.checked_sub(1) {
+            // It was pushed just now, so that it begins where all do that were not edited.
+            let length = self.ends[last] - TAG_LENGTH;
+            if let Some(length) = offload::coalesce(&mut self.slots[last], length, frame) {
+                self.ends[last] = TAG_LENGTH + length;
+                return true;
+            }
+        }
+        if !self.push(frame) {
+            return false;
+        }
+        offload::recognise(self.packet_mut(self.count - 1));
+        true
+    }
+
+    /// Whether no packet fits any more.
+    pub fn is_full(&self) -> bool {
+        self.count == BATCH
     }
 
     /// Drop the packets from `count` on.
@@ -70,11 +130,16 @@ impl Batch {
 
     /// Packet number `index`.
     pub fn packet(&self, index: usize) -> &[u8] {
-        &self.slots[index][..self.lengths[index]]
+        &self.slots[index].0[self.starts[index]..self.ends[index]]
     }
 
     /// Packet number `index`, to be rewritten in place.
     pub fn packet_mut(&mut self, index: usize) -> &mut [u8] {
-        &mut self.slots[index][..self.lengths[index]]
+        &mut self.slots[index].0[self.starts[index]..self.ends[index]]
+    }
+
+    /// Push or pop the tag of packet number `index`, in place.
+    pub fn edit(&mut self, index: usize, edit: Edit) {
+        self.starts[index] = edit.apply(&mut self.slots[index].0[..self.ends[index]], self.starts[index]);
     }
 }

@@ -10,16 +10,13 @@
 
 use super::batch::Batch;
 use super::link::{Descriptors, Link};
+use super::listener::Listener;
 use super::socket::PacketSocket;
 use crate::port::Capabilities;
-use rustix::net::{
-    accept_with, bind, listen, socket_with, sockopt, AddressFamily, SocketAddrUnix, SocketFlags, SocketType,
-};
-use std::fs::{self, Permissions};
+use rustix::net::SocketType;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd;
+use std::path::Path;
 
 const MAGIC: [u8; 4] = *b"VETH";
 const HELLO: usize = 8;
@@ -40,8 +37,7 @@ fn read_hello(message: &[u8]) -> Option<Capabilities> {
 
 /// A listening socket and the one peer that may be connected to it.
 pub struct GuestLink {
-    path: PathBuf,
-    listener: OwnedFd,
+    listener: Listener,
     peer: Option<PacketSocket>,
     capabilities: Capabilities,
 }
@@ -49,26 +45,8 @@ pub struct GuestLink {
 impl GuestLink {
     /// Listen at `path`, mode 0600. A socket that is there is replaced: the caller owns the folder.
     pub fn listen(path: &Path) -> io::Result<GuestLink> {
-        let address = SocketAddrUnix::new(path)?;
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let listener = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-        match fs::symlink_metadata(path) {
-            Ok(old) if old.file_type().is_socket() => fs::remove_file(path)?,
-            // Not ours to remove.
-            Ok(_) => return Err(io::Error::from_raw_os_error(libc::EEXIST)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        bind(&listener, &address)?;
-        // Nobody can connect before listen(2), so the mode is never wider than this.
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
-        listen(&listener, 4)?;
-        Ok(GuestLink { path: path.to_owned(), listener, peer: None, capabilities: Capabilities::NONE })
-    }
-
-    fn is_trusted(&self, peer: &OwnedFd) -> bool {
-        let own = rustix::process::getuid();
-        sockopt::socket_peercred(peer).is_ok_and(|peer| peer.uid == own || peer.uid.is_root())
+        let listener = Listener::unix(path, SocketType::SEQPACKET)?;
+        Ok(GuestLink { listener, peer: None, capabilities: Capabilities::NONE })
     }
 }
 
@@ -86,9 +64,8 @@ impl Link for GuestLink {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        let peer = accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-        let occupied = self.peer.as_ref().is_some_and(|old| !old.is_closed());
-        if !occupied && self.is_trusted(&peer) {
+        let Some(peer) = self.listener.accept()? else { return Ok(()) };
+        if self.peer.as_ref().is_none_or(PacketSocket::is_closed) {
             self.peer = Some(PacketSocket::new(peer));
             self.capabilities = Capabilities::NONE;
         }
@@ -114,11 +91,5 @@ impl Link for GuestLink {
     fn hang_up(&mut self) {
         self.peer = None;
         self.capabilities = Capabilities::NONE;
-    }
-}
-
-impl Drop for GuestLink {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
     }
 }

@@ -25,6 +25,8 @@ pub struct PortReport {
     pub state: PortState,
     /// Whether a peer is there.
     pub carrier: bool,
+    /// What the peer calls itself.
+    pub peer: Option<String>,
     /// What the peer takes unfinished.
     pub capabilities: Capabilities,
     /// Packets that wait for the peer.
@@ -58,7 +60,7 @@ impl Datapath {
     pub fn start(config: SwitchConfig) -> io::Result<Datapath> {
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let punts = Arc::new(PuntQueue::new()?);
-        let worker = Worker::new(Switch::new(config), wake.as_fd())?;
+        let worker = Worker::new(Switch::new(config), wake.as_fd(), Arc::clone(&punts))?;
         let (commands, inbox) = channel();
         let bell = Arc::clone(&wake);
         let thread = Builder::new().name("datapath".into()).spawn(move || serve(worker, &inbox, &bell))?;

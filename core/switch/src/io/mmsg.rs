@@ -11,18 +11,21 @@ const NO_MESSAGE: libc::mmsghdr = {
 };
 const NO_VECTOR: libc::iovec = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
 
-/// Receive up to a batch of packets without waiting; returns how many. `WouldBlock` when there is none.
-pub(super) fn receive(fd: BorrowedFd<'_>, batch: &mut Batch) -> io::Result<usize> {
+/// Receive up to a batch of messages without waiting; returns how many. `WouldBlock` when there is none. Each lies behind
+/// `headroom` zero bytes, at most a slot's length.
+pub(super) fn receive(fd: BorrowedFd<'_>, batch: &mut Batch, headroom: usize) -> io::Result<usize> {
     let mut vectors = [NO_VECTOR; BATCH];
     let mut messages = [NO_MESSAGE; BATCH];
     for (vector, slot) in vectors.iter_mut().zip(batch.slots()) {
-        *vector = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
+        let (head, room) = slot.split_at_mut(headroom);
+        head.fill(0);
+        *vector = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
     }
     for (message, vector) in messages.iter_mut().zip(&mut vectors) {
         message.msg_hdr.msg_iov = vector;
         message.msg_hdr.msg_iovlen = 1;
     }
-    // SAFETY: `messages` has BATCH entries; each points to one vector, each vector to a distinct buffer of the batch,
+    // SAFETY: `messages` has BATCH entries; each points to one vector, each vector into a distinct buffer of the batch,
     // which is borrowed mutably and outlives the call.
     let count = unsafe {
         libc::recvmmsg(
@@ -36,25 +39,26 @@ pub(super) fn receive(fd: BorrowedFd<'_>, batch: &mut Batch) -> io::Result<usize
     let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
     let mut lengths = [0; BATCH];
     for (length, message) in lengths.iter_mut().zip(&messages[..count]) {
-        *length = message.msg_len as usize;
+        *length = headroom + message.msg_len as usize;
     }
     batch.fill(&lengths[..count]);
     Ok(count)
 }
 
-/// Send packets without waiting, at most a batch; returns how many went.
-pub(super) fn send(fd: BorrowedFd<'_>, packets: &[&[u8]]) -> io::Result<usize> {
+/// Send packets without waiting and without their first `skip` bytes, at most a batch; returns how many went.
+pub(super) fn send(fd: BorrowedFd<'_>, packets: &[&[u8]], skip: usize) -> io::Result<usize> {
     let count = packets.len().min(BATCH);
     let mut vectors = [NO_VECTOR; BATCH];
     let mut messages = [NO_MESSAGE; BATCH];
     for (vector, packet) in vectors.iter_mut().zip(packets) {
+        let packet = packet.get(skip..).unwrap_or_default();
         *vector = libc::iovec { iov_base: packet.as_ptr().cast_mut().cast(), iov_len: packet.len() };
     }
     for (message, vector) in messages.iter_mut().zip(&mut vectors) {
         message.msg_hdr.msg_iov = vector;
         message.msg_hdr.msg_iovlen = 1;
     }
-    // SAFETY: the first `count` entries of `messages` each point to one vector, which describes a borrowed packet;
+    // SAFETY: the first `count` entries of `messages` each point to one vector, which lies in a borrowed packet;
     // sendmmsg only reads through them, and all outlive the call.
     let sent = unsafe {
         libc::sendmmsg(

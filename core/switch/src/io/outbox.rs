@@ -8,6 +8,9 @@ use crate::wire::VNET_HEADER;
 use std::io;
 use std::ops::Range;
 
+/// Errors of one packet, not of the peer.
+const REFUSALS: [i32; 4] = [libc::EMSGSIZE, libc::EINVAL, libc::ECONNREFUSED, libc::EIO];
+
 /// Where a packet of this turn lies.
 #[derive(Clone, Debug)]
 pub(super) enum Packet {
@@ -86,6 +89,9 @@ impl Outbox {
         let mut tally = Tally::default();
         let mut views = [&[][..]; BATCH];
         let count = self.queue.peek(&mut views);
+        if count == 0 {
+            tally.gone = link.send(&[]).is_err_and(|error| !is_transient(&error));
+        }
         let done = send(link, &views[..count], &mut tally);
         self.queue.pop(done);
         tally
@@ -114,7 +120,8 @@ fn send(link: &mut dyn Link, packets: &[&[u8]], tally: &mut Tally) -> usize {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if is_transient(&error) => break,
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EMSGSIZE | libc::EINVAL)) => {
+            // Refused: by a datagram socket whose peer is not there now, which its link looks after; or the device is down.
+            Err(error) if error.raw_os_error().is_some_and(|code| REFUSALS.contains(&code)) => {
                 tally.failed += 1;
                 done += 1;
             }

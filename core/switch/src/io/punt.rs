@@ -14,7 +14,7 @@ const MAX_WAITING: usize = 256;
 pub struct Punt {
     /// Name of the port that it reached.
     pub port: String,
-    /// What it is: `dhcp`, `dns`.
+    /// What it is: `dhcp`, `dns`, `reserved`, `probe`.
     pub reason: &'static str,
     /// The complete frame, without a virtio-net header.
     pub frame: Vec<u8>,

@@ -1,18 +1,23 @@
 //! The datapath's thread: polls the ports, feeds the switch, sends what comes out.
 
 use super::batch::Batch;
-use super::handle::PortReport;
-use super::link::{Admission, Link};
-use super::outbox::{Outbox, Packet, Tally};
+use super::captures::Captures;
+use super::deliver::{Delivery, Place};
+use super::impaired::{Impaired, Scratch};
+use super::link::Link;
+use super::outbox::{Outbox, Tally};
+use super::punt::PuntQueue;
 use super::registry::{Event, Registered, Registry};
+use crate::capture::Direction;
 use crate::drops::DropReason;
-use crate::offload;
-use crate::port::{Capabilities, PortConfig, PortId};
-use crate::switch::{Outputs, Switch};
-use crate::wire::{MAX_FRAME, VNET_HEADER};
+use crate::outputs::Outputs;
+use crate::port::{PortConfig, PortId};
+use crate::switch::Switch;
+use crate::wire::MAX_PACKET;
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// When more finished packets than this are there, they are sent before more are made, bytes.
@@ -21,40 +26,61 @@ const ARENA: usize = 1024 * 1024;
 /// How long a listener rests after the host refused to accept (no descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-struct PortIo {
-    link: Box<dyn Link>,
-    outbox: Outbox,
-    registered: Registered,
+pub(super) struct PortIo {
+    pub(super) link: Box<dyn Link>,
+    pub(super) outbox: Outbox,
+    pub(super) registered: Registered,
+    pub(super) impaired: Impaired,
+    /// How it was made; ports that its listener makes are made likewise.
+    pub(super) config: PortConfig,
+    /// The port whose listener made this one.
+    pub(super) parent: Option<PortId>,
     /// The listener rests until then.
-    paused: Option<Duration>,
+    pub(super) paused: Option<Duration>,
+}
+
+impl PortIo {
+    /// When something is to be done here without an event.
+    fn due(&self) -> Option<Duration> {
+        [self.paused, self.link.due(), self.impaired.next_due()].into_iter().flatten().min()
+    }
 }
 
 /// The state of the thread. Commands of the control plane run on it, between turns.
 pub struct Worker {
-    switch: Switch,
-    ports: Vec<Option<PortIo>>,
-    registry: Registry,
-    batch: Batch,
-    outputs: Outputs,
+    pub(super) switch: Switch,
+    pub(super) ports: Vec<Option<PortIo>>,
+    pub(super) registry: Registry,
+    pub(super) batch: Batch,
+    pub(super) outputs: Outputs,
+    pub(super) punts: Arc<PuntQueue>,
     /// Packets finished in this turn for sinks that take no unfinished ones, and where each lies.
-    arena: Vec<u8>,
+    pub(super) arena: Vec<u8>,
     made: Vec<Range<usize>>,
+    /// The packet at hand with another tag, where it is needed with both.
+    edited: Vec<u8>,
     /// Ports with packets to be sent at the end of the turn.
-    touched: Vec<PortId>,
+    pub(super) touched: Vec<PortId>,
+    pub(super) captures: Captures,
+    pub(super) scratch: Scratch,
     origin: Instant,
 }
 
 impl Worker {
-    pub(super) fn new(switch: Switch, wake: BorrowedFd<'_>) -> io::Result<Worker> {
+    pub(super) fn new(switch: Switch, wake: BorrowedFd<'_>, punts: Arc<PuntQueue>) -> io::Result<Worker> {
         Ok(Worker {
             switch,
             ports: Vec::new(),
             registry: Registry::new(wake)?,
             batch: Batch::new(),
             outputs: Outputs::default(),
+            punts,
             arena: Vec::new(),
             made: Vec::new(),
+            edited: Vec::with_capacity(MAX_PACKET),
             touched: Vec::new(),
+            captures: Captures::default(),
+            scratch: Scratch::default(),
             origin: Instant::now(),
         })
     }
@@ -80,13 +106,14 @@ impl Worker {
         }
         let now = self.now();
         self.switch.poll(now);
-        self.resume_listeners(now);
+        self.serve_due(now);
+        self.release(now);
         commands
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let paused = self.ports.iter().flatten().filter_map(|port| port.paused);
-        paused.chain(self.switch.next_timeout()).min().map(|at| at.saturating_sub(self.now()))
+        let due = self.ports.iter().flatten().filter_map(PortIo::due).min();
+        due.into_iter().chain(self.switch.next_timeout()).min().map(|at| at.saturating_sub(self.now()))
     }
 
     /// The switch.
@@ -99,64 +126,7 @@ impl Worker {
         self.origin.elapsed()
     }
 
-    /// The port called `name`.
-    pub fn find(&self, name: &str) -> Option<PortId> {
-        self.switch.iter().find(|(_, port)| port.name == name).map(|(id, _)| id)
-    }
-
-    /// Add a port over `link`. The caller sees to it that names differ.
-    pub fn add_port(&mut self, config: PortConfig, link: Box<dyn Link>) -> io::Result<PortId> {
-        let id = self.switch.add_port(config).ok_or_else(|| io::Error::other("a switch has at most 65,536 ports"))?;
-        let slot = usize::from(id.0);
-        if self.ports.len() <= slot {
-            self.ports.resize_with(slot + 1, || None);
-        }
-        self.ports[slot] =
-            Some(PortIo { link, outbox: Outbox::new(), registered: Registered::default(), paused: None });
-        self.peer_changed(id, None);
-        Ok(id)
-    }
-
-    /// Remove a port; frames on their way to it are lost. Returns whether it was there.
-    pub fn remove_port(&mut self, id: PortId) -> bool {
-        let Some(mut port) = self.ports.get_mut(usize::from(id.0)).and_then(Option::take) else { return false };
-        self.registry.forget_peer(&*port.link, &mut port.registered);
-        self.registry.forget_listener(&*port.link, &mut port.registered);
-        self.switch.remove_port(id).is_some()
-    }
-
-    /// Feed `frame` to the switch as though it had come in at `id`.
-    pub fn inject(&mut self, id: PortId, frame: &[u8]) {
-        if frame.len() > MAX_FRAME {
-            self.switch.dropped(id, DropReason::TooLong, 1);
-            return;
-        }
-        let length = VNET_HEADER + frame.len();
-        let slot = &mut self.batch.slots()[0];
-        slot[..VNET_HEADER].fill(0);
-        slot[VNET_HEADER..length].copy_from_slice(frame);
-        self.batch.fill(&[length]);
-        self.forward_batch(id);
-    }
-
-    /// What there is to say of each port.
-    pub fn reports(&self) -> Vec<PortReport> {
-        let report = |(id, port): (PortId, &crate::port::Port)| {
-            let io = self.ports.get(usize::from(id.0))?.as_ref()?;
-            Some(PortReport {
-                name: port.name.clone(),
-                kind: io.link.kind(),
-                state: port.state,
-                carrier: port.carrier,
-                capabilities: io.link.capabilities(),
-                backlog: io.outbox.backlog(),
-                counters: port.counters,
-            })
-        };
-        self.switch.iter().filter_map(report).collect()
-    }
-
-    fn io(&mut self, id: PortId) -> Option<&mut PortIo> {
+    pub(super) fn io(&mut self, id: PortId) -> Option<&mut PortIo> {
         self.ports.get_mut(usize::from(id.0))?.as_mut()
     }
 
@@ -170,24 +140,46 @@ impl Worker {
             port.paused = Some(now + ACCEPT_PAUSE);
         }
         self.peer_changed(id, before);
+        self.count_drops(id);
+        while let Some(spawned) = self.io(id).and_then(|port| port.link.spawn()) {
+            self.add_spawned(id, spawned);
+        }
+        self.remove_if_over(id);
     }
 
-    fn resume_listeners(&mut self, now: Duration) {
+    fn count_drops(&mut self, id: PortId) {
+        let Some(Some(port)) = self.ports.get_mut(usize::from(id.0)) else { return };
+        let switch = &mut self.switch;
+        port.link.take_drops(&mut |reason, frames| switch.dropped(id, reason, frames));
+    }
+
+    fn serve_due(&mut self, now: Duration) {
         for slot in 0..self.ports.len() {
             let Some(port) = &mut self.ports[slot] else { continue };
+            let id = PortId(slot as u16);
             if port.paused.is_some_and(|until| until <= now) {
                 port.paused = None;
-                self.poll_peer(PortId(slot as u16));
+                self.poll_peer(id);
+            }
+            let Some(Some(port)) = self.ports.get_mut(slot) else { continue };
+            if port.link.due().is_some_and(|at| at <= now) {
+                let before = peer_of(&*port.link);
+                port.link.tick(now);
+                self.peer_changed(id, before);
+                if self.io(id).is_some_and(|port| peer_of(&*port.link).is_some()) {
+                    self.receive(id);
+                }
+                self.count_drops(id);
             }
         }
     }
 
     /// The link may have another peer than `before`: tell the switch, forget what was for the old one, poll the new one.
-    fn peer_changed(&mut self, id: PortId, before: Option<RawFd>) {
+    pub(super) fn peer_changed(&mut self, id: PortId, before: Option<RawFd>) {
         let Some(port) = self.io(id) else { return };
         let after = peer_of(&*port.link);
         if before != after && before.is_some() {
-            let lost = port.outbox.clear();
+            let lost = port.outbox.clear() + port.impaired.clear();
             self.switch.dropped(id, DropReason::NoCarrier, lost);
             self.switch.set_carrier(id, false);
         }
@@ -200,7 +192,7 @@ impl Worker {
         if port.paused.is_some() {
             return;
         }
-        let backlog = port.outbox.has_backlog();
+        let backlog = port.outbox.has_backlog() || port.link.has_unsent();
         if self.registry.register(id, &*port.link, backlog, &mut port.registered).is_err() {
             self.hang_up(id);
         }
@@ -210,68 +202,71 @@ impl Worker {
         let Some(Some(port)) = self.ports.get_mut(usize::from(id.0)) else { return };
         self.registry.forget_peer(&*port.link, &mut port.registered);
         port.link.hang_up();
-        let lost = port.outbox.clear();
+        let lost = port.outbox.clear() + port.impaired.clear();
         self.switch.dropped(id, DropReason::NoCarrier, lost);
         self.switch.set_carrier(id, false);
+        self.remove_if_over(id);
     }
 
     fn receive(&mut self, id: PortId) {
         let Some(Some(port)) = self.ports.get_mut(usize::from(id.0)) else { return };
         self.batch.truncate(0);
         let alive = port.link.receive(&mut self.batch).unwrap_or(false);
+        self.count_drops(id);
         self.forward_batch(id);
         if !alive {
             self.hang_up(id);
         }
     }
 
-    fn forward_batch(&mut self, id: PortId) {
+    pub(super) fn forward_batch(&mut self, id: PortId) {
         let now = self.now();
         for index in 0..self.batch.len() {
             if self.batch.is_consumed(index) {
                 continue;
             }
-            if self.switch.receive(id, self.batch.packet_mut(index), now, &mut self.outputs).is_ok() {
-                self.deliver(index);
-            }
-            if self.arena.len() > ARENA {
-                self.flush();
+            self.captures.record(id, Direction::In, self.batch.packet(index));
+            if !self.hold(id, index, now) {
+                self.forward(id, index, now);
             }
         }
         self.flush();
     }
 
-    /// Note packet `index` of the batch for each port it goes to, finished where the sink needs that.
-    fn deliver(&mut self, index: usize) {
-        let mut finished_for: Option<Capabilities> = None;
-        let length = self.batch.packet(index).len().saturating_sub(VNET_HEADER);
-        for &id in &self.outputs.ports {
-            let Some(Some(port)) = self.ports.get_mut(usize::from(id.0)) else { continue };
-            let sink = port.link.capabilities();
-            let mut first = false;
-            if sink.contains(self.outputs.needs) {
-                let admission = port.link.admit(self.batch.packet(index));
-                first = offer(&mut self.switch, id, port, Packet::Slot(index), admission, length);
-            } else {
-                if finished_for != Some(sink) {
-                    self.made.clear();
-                    let made = &mut self.made;
-                    offload::complete(self.batch.packet(index), sink, &mut self.arena, |range| made.push(range));
-                    finished_for = Some(sink);
-                }
-                for range in &self.made {
-                    let admission = port.link.admit(&self.arena[range.clone()]);
-                    let length = range.len().saturating_sub(VNET_HEADER);
-                    first |= offer(&mut self.switch, id, port, Packet::Arena(range.clone()), admission, length);
-                }
-            }
-            if first {
-                self.touched.push(id);
-            }
+    /// Feed packet `index` of the batch to the switch.
+    pub(super) fn forward(&mut self, id: PortId, index: usize, now: Duration) {
+        // What is dropped is counted; mirrors may see it.
+        let _ = self.switch.receive(id, self.batch.packet_mut(index), now, &mut self.outputs);
+        if !self.outputs.is_empty() {
+            self.deliver(index);
+        }
+        if let Some(reason) = self.outputs.punt {
+            self.punt(id, index, reason);
+        }
+        if self.arena.len() > ARENA {
+            self.flush();
         }
     }
 
-    fn flush(&mut self) {
+    /// Note packet `index` of the batch for each port that it goes to.
+    pub(super) fn deliver(&mut self, index: usize) {
+        let Worker { switch, ports, batch, outputs, arena, made, touched, edited, captures, scratch, origin, .. } =
+            self;
+        let needs = outputs.needs;
+        let mut delivery = Delivery { switch, ports, needs, arena, made, touched, captures, scratch, origin };
+        if outputs.edited.is_empty() {
+            delivery.deliver(&outputs.ports, batch.packet(index), Place::Slot(index));
+        } else if outputs.ports.is_empty() {
+            batch.edit(index, outputs.edit);
+            delivery.deliver(&outputs.edited, batch.packet(index), Place::Slot(index));
+        } else {
+            outputs.edit.copy(batch.packet(index), edited);
+            delivery.deliver(&outputs.ports, batch.packet(index), Place::Slot(index));
+            delivery.deliver(&outputs.edited, edited, Place::Passing);
+        }
+    }
+
+    pub(super) fn flush(&mut self) {
         while let Some(id) = self.touched.pop() {
             let Some(Some(port)) = self.ports.get_mut(usize::from(id.0)) else { continue };
             let tally = port.outbox.flush(&mut *port.link, &self.batch, &self.arena);
@@ -297,23 +292,6 @@ impl Worker {
             self.poll_peer(id);
         }
     }
-}
-
-/// Do with a packet what its link said; returns whether it is the first that the port has in this turn.
-fn offer(
-    switch: &mut Switch,
-    id: PortId,
-    port: &mut PortIo,
-    packet: Packet,
-    admission: Admission,
-    length: usize,
-) -> bool {
-    match admission {
-        Admission::Send => return port.outbox.add(packet),
-        Admission::Taken => switch.sent(id, 1, length as u64),
-        Admission::Drop(reason) => switch.dropped(id, reason, 1),
-    }
-    false
 }
 
 fn peer_of(link: &dyn Link) -> Option<RawFd> {

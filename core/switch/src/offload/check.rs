@@ -3,7 +3,7 @@
 use crate::drops::DropReason;
 use crate::port::Capabilities;
 use crate::wire::ip::{Layers, Version, TCP};
-use crate::wire::{Ethernet, GsoType, VnetHeader, VNET_HEADER};
+use crate::wire::{Ethernet, GsoType, VnetHeader, TAG_LENGTH, VNET_HEADER};
 
 /// More segments than this from one packet are refused: a sender could multiply its load with tiny ones.
 const MAX_SEGMENTS: usize = 4096;
@@ -34,7 +34,9 @@ pub fn check(packet: &mut [u8], ethernet: &Ethernet) -> Result<Capabilities, Dro
 fn check_csum(header: &VnetHeader, frame: &[u8], ethernet: &Ethernet) -> Result<Capabilities, DropReason> {
     let start = usize::from(header.csum_start);
     let field = start + usize::from(header.csum_offset);
-    if start < ethernet.payload || field + 2 > frame.len() {
+    // A tag may be pushed, and the offset is a 16-bit number.
+    let tagged_start = usize::from(u16::MAX) - TAG_LENGTH;
+    if start < ethernet.payload || start > tagged_start || field + 2 > frame.len() {
         return Err(DropReason::BadOffload);
     }
     Ok(Capabilities::CSUM)

@@ -1,12 +1,12 @@
 //! Ethernet II framing (IEEE 802.3) and the tags of IEEE 802.1Q.
 
 use super::be16;
+use super::tag::TAG;
 use std::fmt;
 
 /// Length of the header without tags, bytes.
 pub const ETHERNET_HEADER: usize = 14;
 
-const TAG: u16 = 0x8100;
 const SERVICE_TAG: u16 = 0x88a8;
 const MAX_TAGS: usize = 2;
 
@@ -17,10 +17,17 @@ pub struct Mac(pub [u8; 6]);
 impl Mac {
     /// The broadcast address.
     pub const BROADCAST: Mac = Mac([0xff; 6]);
+    /// The group that loop probes are sent to (`vether/loop.py`).
+    pub const LOOP_PROBE: Mac = Mac([0x03, 0x76, 0x65, 0x74, 0x6c, 0x70]);
 
     /// Whether it names a group (which includes the broadcast address).
     pub fn is_multicast(self) -> bool {
         self.0[0] & 1 != 0
+    }
+
+    /// Whether it names one of the groups that bridges do not forward (IEEE 802.1Q-2018, table 8-1).
+    pub fn is_reserved(self) -> bool {
+        self.0[..5] == [0x01, 0x80, 0xc2, 0, 0] && self.0[5] < 0x10
     }
 
     /// Whether it may be the source of a frame.

@@ -9,6 +9,8 @@ const GSO_NONE: u8 = 0;
 const GSO_TCPV4: u8 = 1;
 const GSO_TCPV6: u8 = 4;
 const GSO_ECN: u8 = 0x80;
+const HDR_LEN: usize = 2;
+const CSUM_START: usize = 6;
 
 /// How a long frame is to be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +97,19 @@ impl VnetHeader {
         bytes[1] = if self.ecn { gso | GSO_ECN } else { gso };
         bytes[2..4].copy_from_slice(&header_length.to_le_bytes());
         bytes[4..6].copy_from_slice(&self.gso_size.to_le_bytes());
+    }
+}
+
+/// The frame of `packet` has become `by` bytes longer in front of what its offsets are about: correct them. The header has
+/// been checked, so that they are neither below the tag that went nor too high for one that came.
+pub(super) fn shift(packet: &mut [u8], by: i16) {
+    let Some(bytes) = packet.first_chunk_mut::<VNET_HEADER>() else { return };
+    let (needs_csum, needs_gso) = (bytes[0] & NEEDS_CSUM != 0, bytes[1] & !GSO_ECN != GSO_NONE);
+    for (at, is_there) in [(HDR_LEN, needs_gso), (CSUM_START, needs_csum)] {
+        if is_there {
+            let offset = u16::from_le_bytes([bytes[at], bytes[at + 1]]).saturating_add_signed(by);
+            bytes[at..at + 2].copy_from_slice(&offset.to_le_bytes());
+        }
     }
 }
 

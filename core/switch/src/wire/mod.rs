@@ -2,11 +2,16 @@
 
 pub mod checksum;
 mod ethernet;
+pub mod flow;
 mod header;
 pub mod ip;
+pub mod l2tp;
+mod tag;
+pub mod vxlan;
 
 pub use ethernet::{Ethernet, Mac, ETHERNET_HEADER};
 pub use header::{GsoType, VnetHeader, VNET_HEADER};
+pub use tag::{Edit, Tci, TAG_LENGTH};
 
 /// The longest frame, bytes: an IP packet of 65,535 bytes behind an Ethernet header with one tag.
 pub const MAX_FRAME: usize = 65_535 + ETHERNET_HEADER + 4;
