@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CARGO  := cargo
 SOURCES := pyproject.toml $(shell find core -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
+# TAPs need python-pytun, which is built here where Python's headers are.
+HEADERS := $(shell $(PYTHON) -c 'import os, sysconfig; print(*filter(os.path.exists, [sysconfig.get_path("include") + "/Python.h"]))')
+EXTRAS  := dev$(if $(HEADERS),$(shell echo ,)tap)
 CONFIG ?= configs/cluster.toml
 
 .PHONY: help build up down test lint bench fuzz docs clean
@@ -25,7 +28,7 @@ $(VENV)/.built: $(SOURCES)
 	@$(PYTHON) scripts/hostdeps.py run
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "building (the first time takes a few minutes)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@
 
 up: build

@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from pathlib import Path
 BACKPORTS = "bookworm-backports"
 QEMU = "qemu-system-misc"
 ARCHIVE_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+PYTHON_HEADER = Path(sysconfig.get_path("include"), "Python.h")
 CARGO_MINIMUM = (1, 88)
 
 
@@ -38,6 +40,7 @@ class Need:
     file: Path | None = None
     library: str | None = None
     minimum: tuple[int, ...] = ()  # of the command's version
+    optional: bool = False  # nothing but what it is for is missing without it
 
     def missing(self) -> bool:
         """Whether the host lacks it."""
@@ -60,6 +63,7 @@ GROUPS = {
         Need("gpgv", "verification of Debian's package index", command="gpgv"),
         Need("debian-archive-keyring", "the keys of that verification", file=ARCHIVE_KEYRING),
         Need("libslirp0", "the networks' gateway", library="libslirp.so.0"),
+        Need("python3-dev", "TAP ports of vether (builds python-pytun)", file=PYTHON_HEADER, optional=True),
     ],
     "test": [
         Need("gcc-riscv64-linux-gnu", "instruction tests", command="riscv64-linux-gnu-gcc"),
@@ -72,11 +76,18 @@ GROUPS = {
         Need("opensbi", "the firmware test", file=Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin")),
         Need("device-tree-compiler", "the device tree test", command="dtc"),
         Need("iproute2", "network tests in namespaces", command="ip"),
+        Need("iputils-ping", "network tests", command="ping"),
+        Need("user-mode-linux", "foreign machines on a switch", command="linux.uml"),
+        Need("vdeplug", "a foreign cable on a switch", command="vde_plug"),
+        Need("tcpdump", "captures, read by another program", command="tcpdump"),
+        Need("tshark", "captures, read by another program", command="tshark"),
         Need("gpg", "package index tests", command="gpg"),
         Need("cpio", "initramfs tests", command="cpio"),
         Need("e2fsprogs", "disk tests", file=Path("/sbin/mkfs.ext4")),
     ],
     "bench": [
+        Need("iperf3", "figures of the switch", command="iperf3"),
+        Need("vde2", "figures of vde_switch", command="vde_switch"),
         Need("user-mode-linux", "figures of User Mode Linux", command="linux.uml"),
     ],
 }
@@ -157,9 +168,10 @@ def install_qemu() -> None:
         apt("install", "-y", "--no-install-recommends", *sources, "-t", BACKPORTS, QEMU)
 
 
-def unmet(groups: list[str]) -> dict[str, list[Need]]:
-    """Return the needs of each group that the host does not meet."""
-    return {group: [need for need in GROUPS[group] if need.missing()] for group in groups}
+def unmet(groups: list[str]) -> list[Need]:
+    """Return the needs of the groups that the host does not meet, each package once."""
+    needs = {need.package: need for group in groups for need in GROUPS[group] if need.missing()}
+    return list(needs.values())
 
 
 def report(needs: list[Need]) -> None:
@@ -177,14 +189,14 @@ def main(groups: list[str]) -> int:
         print("The host lacks:\n" + "\n".join(f"  {problem}" for problem in problems), file=sys.stderr)
         return 5
     venv = Need("python3-venv", "virtual environments", file=Path("/nonexistent"))
-    needs = [need for group in unmet(groups).values() for need in group] + ([venv] if lacks_venv() else [])
+    needs = unmet(groups) + ([venv] if lacks_venv() else [])
     if needs and os.geteuid() == 0 and shutil.which("apt-get"):
         install([need.package for need in needs])
-        needs = [need for group in unmet(groups).values() for need in group] + ([venv] if lacks_venv() else [])
+        needs = unmet(groups) + ([venv] if lacks_venv() else [])
     if not needs:
         return 0
     report(needs)
-    if any(need is venv or need in GROUPS["run"] for need in needs):
+    if any(need is venv or (need in GROUPS["run"] and not need.optional) for need in needs):
         return 5
     print("Going on without: the tests that need these are skipped, each with its reason.", file=sys.stderr)
     return 0

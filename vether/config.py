@@ -11,7 +11,14 @@ from typing import Any, Literal
 import msgpack
 import msgspec
 
+from vether import peerspec
+from vether.captures import CaptureSpec
 from vether.errors import SpecError
+from vether.neighbours.spec import LldpSpec, LoopSpec, PortStpSpec, StpSpec
+from vether.netem import NetemSpec
+from vether.peerspec import PeerSpec, TunnelSpec
+from vether.ports import DEFAULT_KIND, KINDS, PARTS, AnyPort, check_pairs
+from vether.ports.policy import Vid
 
 #: The name of a network; it is a folder's name and, unless another is given, a DNS domain.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
@@ -23,18 +30,8 @@ _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
 #: RFC 791 asks every host to take 576 bytes; an IP packet has at most 65,535, and frames a few more in front.
 MIN_MTU, MAX_MTU = 576, 65521
 
-
-class PortSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A port: where it is (`name`) and who lives behind it, as far as that is known."""
-
-    name: str
-    kind: Literal["guest"] = "guest"
-    #: The guest's MAC address; with `address` it gets that lease.
-    mac: str | None = None
-    #: The guest's IPv4 address in the network.
-    address: str | None = None
-    #: The name it is found under; `name` if not given.
-    hostname: str | None = None
+#: The structs within a port, by their keys.
+_PARTS: dict[str, type[msgspec.Struct]] = {**PARTS, "netem": NetemSpec, "capture": CaptureSpec, "stp": PortStpSpec}
 
 
 class ForwardSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,8 +64,23 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     mtu: int = 1500
     #: Seconds until an address that is not seen any more is forgotten.
     ageing: float = 300.0
-    ports: tuple[PortSpec, ...] = ()
+    #: The VLAN that the gateway is in; frames without one if not given.
+    gateway_vlan: Vid | None = None
+    #: IGMP and MLD: unless `off`, groups go where they are wanted; those that nobody wants go everywhere (`flood`) or
+    #: to routers alone (`prune`).
+    snooping: Literal["off", "flood", "prune"] = "off"
+    #: Spanning tree; none if not given.
+    stp: StpSpec | None = None
+    #: Loop detector, for a switch without spanning tree; none if not given.
+    loop: LoopSpec | None = None
+    #: LLDP; none if not given.
+    lldp: LldpSpec | None = None
+    ports: tuple[AnyPort, ...] = ()
     forwards: tuple[ForwardSpec, ...] = ()
+    #: This switch's end of tunnels to switches on other hosts.
+    tunnel: TunnelSpec | None = None
+    #: Those switches; each is a port.
+    peers: tuple[PeerSpec, ...] = ()
 
     @property
     def network(self) -> IPv4Network:
@@ -86,9 +98,29 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return IPv4Address(self.dns_address) if self.dns_address else self.router
 
     @property
+    def stp_ports(self) -> dict[str, PortStpSpec]:
+        """What each port's part of the spanning tree is, given or not: a guest is a host until it says otherwise."""
+        return {
+            port.name: port.stp or PortStpSpec(edge="yes" if port.tag() == "guest" else "auto") for port in self.ports
+        }
+
+    @property
+    def mute_ports(self) -> frozenset[str]:
+        """The ports that have no neighbour to speak with: wired ones, mirrors, and those that drop reserved groups."""
+        wires = {name for port in self.ports if port.wire is not None for name in (port.name, port.wire)}
+        mirrors = {port.mirror.to for port in self.ports if port.mirror is not None}
+        return frozenset(wires | mirrors | {port.name for port in self.ports if port.reserved == "drop"})
+
+    @property
     def zone(self) -> str:
         """The DNS domain, given or not."""
         return (self.domain or self.name).strip(".").lower()
+
+
+def changed_peers(before: Spec, after: Spec) -> set[str]:
+    """Return the names of the peers that go, come, or get a new port."""
+    same = set(before.peers) & set(after.peers) if before.tunnel == after.tunnel else set()
+    return {peer.name for peer in {*before.peers, *after.peers} - same}
 
 
 def load(path: Path) -> Spec:
@@ -101,6 +133,7 @@ def load(path: Path) -> Spec:
         raw = msgpack.unpackb(data) if path.suffix == ".msgpack" else tomllib.loads(data.decode())
     except (ValueError, msgpack.UnpackException) as error:
         raise SpecError(f"{path}: {error}") from error
+    peerspec.resolve_paths(raw, path.absolute().parent)
     try:
         return convert_untrusted(raw)
     except SpecError as error:
@@ -109,10 +142,11 @@ def load(path: Path) -> Spec:
 
 def convert_untrusted(raw: object) -> Spec:
     """Turn a map into a checked specification. Raises `SpecError` that names the key and what is allowed."""
+    raw = _with_kinds(raw)
     try:
         spec = msgspec.convert(raw, Spec)
     except msgspec.ValidationError as error:
-        raise _explain(str(error)) from error
+        raise _explain(str(error), raw) from error
     _check(spec)
     return spec
 
@@ -123,14 +157,39 @@ def to_map(spec: Spec) -> dict[str, Any]:
     return result
 
 
-def _explain(message: str) -> SpecError:
+def _with_kinds(raw: object) -> object:
+    """Return `raw` with the kind of each port written out; msgspec wants it where there is more than one."""
+    if not isinstance(raw, dict) or not isinstance(ports := raw.get("ports"), list | tuple):
+        return raw
+    done: list[object] = []
+    for i, port in enumerate(ports):
+        if not isinstance(port, dict):
+            done.append(port)
+            continue
+        kind = port.get("kind", DEFAULT_KIND)
+        if not isinstance(kind, str) or kind not in KINDS:
+            near = difflib.get_close_matches(str(kind), KINDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(KINDS)}"
+            raise SpecError(f"ports[{i}].kind: no kind {kind!r}", hint=hint)
+        done.append({**port, "kind": kind})
+    return {**raw, "ports": done}
+
+
+def _explain(message: str, raw: Any) -> SpecError:
     text, _, path = message.partition(" - at `$")
     where = path.rstrip("`").lstrip(".") or "the specification"
     match = re.search(r"unknown field `(.*)`", text)
     if match is None:
         return SpecError(f"{where}: {text[:1].lower()}{text[1:]}")
-    struct = PortSpec if where.startswith("ports[") else ForwardSpec if where.startswith("forwards[") else Spec
+    tables: dict[str, type[msgspec.Struct]] = {"forwards[": ForwardSpec, "peers[": PeerSpec, "tunnel": TunnelSpec}
+    struct = next((struct for prefix, struct in tables.items() if where.startswith(prefix)), Spec)
     known = list(struct.__struct_fields__)
+    if port := re.match(r"ports\[(\d+)\]", where):
+        known = ["kind", *KINDS[raw["ports"][int(port[1])]["kind"]].__struct_fields__]
+        if part := re.match(r"ports\[\d+\]\.(\w+)", where):
+            known = [field.encode_name for field in msgspec.structs.fields(_PARTS[part[1]])]
+    elif (table := {"stp": StpSpec, "loop": LoopSpec, "lldp": LldpSpec}.get(where)) is not None:
+        known = list(table.__struct_fields__)
     near = difflib.get_close_matches(match[1], known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
     return SpecError(f"{where}: no key {match[1]!r}", hint=hint)
@@ -145,6 +204,14 @@ def _check(spec: Spec) -> None:
         raise SpecError(f"ageing: {spec.ageing} is not between 1 and 86400 seconds")
     if not spec.zone or not all(_LABEL.match(label) for label in spec.zone.split(".")):
         raise SpecError(f"domain: {spec.zone!r} is not a DNS name")
+    if spec.stp is not None:
+        spec.stp.bridge(bytes(6))
+    if spec.loop is not None:
+        spec.loop.config(bytes(6))
+        if spec.stp is not None:
+            raise SpecError("loop: a switch with stp closes loops by itself", hint="take one of stp and loop out")
+    if spec.lldp is not None:
+        spec.lldp.check()
     taken: dict[IPv4Address, str] = {}
     if spec.gateway:
         _address("gateway_address", str(spec.router), network)
@@ -152,6 +219,7 @@ def _check(spec: Spec) -> None:
         taken = {spec.resolver: "dns_address", spec.router: "gateway_address"}
     _check_ports(spec, network, taken)
     _check_forwards(spec, network)
+    _check_peers(spec)
 
 
 def _check_ports(spec: Spec, network: IPv4Network, taken: dict[IPv4Address, str]) -> None:
@@ -179,6 +247,31 @@ def _check_ports(spec: Spec, network: IPv4Network, taken: dict[IPv4Address, str]
             address = _address(f"{where}.address", port.address, network)
             if (owner := taken.setdefault(address, where)) != where:
                 raise SpecError(f"{where}.address: {address} is {owner}'s already")
+        if not 0 <= port.split_horizon < 1 << 32:
+            raise SpecError(f"{where}.split_horizon: {port.split_horizon} is not between 0 and {(1 << 32) - 1}")
+        port.check_policy(where)
+        _check_cable(where, port)
+        if port.stp is not None:
+            port.stp.port(port.name, f"{where}.stp")
+        port.check(where)
+    check_pairs({port.name: port for port in spec.ports})
+
+
+def _check_cable(where: str, port: AnyPort) -> None:
+    if port.netem is not None:
+        port.netem.check(f"{where}.netem")
+    if port.capture is not None:
+        port.capture.check(f"{where}.capture")
+
+
+def _check_peers(spec: Spec) -> None:
+    names = {port.name for port in spec.ports} | {"gateway"}
+    for i, peer in enumerate(spec.peers):
+        _check_name(f"peers[{i}].name", peer.name, _LONGEST_PORT)
+        if peer.name in names:
+            raise SpecError(f"peers[{i}].name: there is a port {peer.name!r} already")
+        names.add(peer.name)
+    peerspec.check(spec.tunnel, spec.peers)
 
 
 def _check_forwards(spec: Spec, network: IPv4Network) -> None:

@@ -4,17 +4,20 @@ import logging
 import os
 import resource
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import trio
 
-from vether import __version__
-from vether.config import Spec, convert_untrusted
+from vether import __version__, edit, wrappers
+from vether.config import Spec, changed_peers, convert_untrusted
 from vether.control import ControlError
 from vether.control.aio import Call, serve
 from vether.errors import HostLacksError, SpecError, VetherError
 from vether.folder import Folder, claim
+from vether.neighbours.service import Neighbours
+from vether.neighbours.spec import host_address
 from vether.network import Network
 from vether.services import shell
 
@@ -26,37 +29,72 @@ _CODES = {SpecError: "invalid", HostLacksError: "host-lacks"}
 #: Seconds between looks at whether the datapath lives.
 _WATCH_PERIOD = 2.0
 
-VIEWS = ("ports", "fdb", "stats", "forwards", "spec")
+OPERATIONS = ("apply", "add", "set", "show", "netem", "capture", "ping", "stop")
+
+VIEWS = (
+    *("ports", "fdb", "stats", "forwards", "vlans", "groups", "peers", "netem", "captures"),
+    *("stp", "loops", "neighbours", "spec"),
+)
 
 
 class Daemon:
     """The operations of the control socket; see docs/vether.md."""
 
-    def __init__(self, network: Network, services: shell.Services) -> None:
+    def __init__(self, network: Network, services: shell.Services, neighbours: Neighbours) -> None:
         self._network = network
         self._services = services
+        self._neighbours = neighbours
+        self._follow(network.spec)
         self.stopped = trio.Event()
         #: Why it stopped, if that was not asked for.
         self.failure: str | None = None
 
     async def apply(self, call: Call) -> dict[str, Any]:
         """Make the switch equal to the given specification."""
+        return self._apply(lambda: convert_untrusted(call.args.get("spec")))
+
+    async def add(self, call: Call) -> dict[str, Any]:
+        """Add one port to what there is."""
+        return self._apply(lambda: edit.add_untrusted(self._network.spec, call.args.get("port")))
+
+    async def delete(self, call: Call) -> dict[str, Any]:
+        """Remove one port."""
+        return self._apply(lambda: edit.remove_untrusted(self._network.spec, call.args.get("name")))
+
+    async def set(self, call: Call) -> dict[str, Any]:
+        """Change some keys of one port."""
+        name, changes = call.args.get("name"), call.args.get("changes")
+        return self._apply(lambda: edit.change_untrusted(self._network.spec, name, changes))
+
+    def _apply(self, make: Callable[[], Spec]) -> dict[str, Any]:
         try:
-            spec = convert_untrusted(call.args.get("spec"))
+            spec, before = make(), self._network.spec
             try:
                 changed = self._network.apply(spec)
             finally:
                 self._services.configure(self._network.spec)
+                self._follow(before)
         except VetherError as error:
             raise ControlError(_CODES.get(type(error), "failed"), error.message, error.hint) from error
         return {"changed": changed, "forwards": self._network.forwards()}
 
     async def show(self, call: Call) -> Any:
-        """Show ports, fdb, stats, forwards or spec."""
+        """Show ports, fdb, stats, forwards, vlans, groups, peers, netem, captures, stp, loops, neighbours or spec."""
         what = call.args.get("what")
         if what not in VIEWS:
             raise ControlError("invalid", f"cannot show {what!r}", f"what there is: {', '.join(VIEWS)}")
+        views = {"stp": "show_stp", "loops": "show_loops", "neighbours": "show_neighbours"}
+        if what in views:
+            return getattr(self._neighbours, views[str(what)])()
         return self._network.show(str(what))
+
+    async def netem(self, call: Call) -> list[dict[str, Any]]:
+        """Change what a port suffers from, setting by setting; return what it is then."""
+        return wrappers.netem_untrusted(self._network, call.args)
+
+    async def capture(self, call: Call) -> dict[str, Any]:
+        """Stream a capture as events of bytes, until the client hangs up."""
+        return await wrappers.capture_untrusted(self._network.switch, call)
 
     async def ping(self, _call: Call) -> dict[str, Any]:
         """Tell who answers."""
@@ -65,6 +103,20 @@ class Daemon:
     async def stop(self, _call: Call) -> None:
         """Stop, after the answer."""
         self.stopped.set()
+
+    def _follow(self, before: Spec) -> None:
+        """Have spanning tree, loop detector and LLDP as they are specified now; `before` is what was."""
+        spec = self._network.spec
+        links = {port.name: port for port in before.ports}
+        for port in spec.ports:
+            if port.name in links and not port.is_same_link(links[port.name]):
+                self._neighbours.forget(port.name)
+        for name in changed_peers(before, spec):
+            self._neighbours.forget(name)
+        peers = frozenset(port.name for port in spec.ports if port.reserved == "peer")
+        self._neighbours.configure(
+            spec.stp, spec.lldp, spec.stp_ports, loops=spec.loop, mute=spec.mute_ports, peers=peers
+        )
 
     async def watch(self) -> None:
         """Stop when the datapath has ended by itself: a switch that moves no frames must not look alive."""
@@ -87,12 +139,17 @@ async def run(spec: Spec, folder: Folder, *, task_status: trio.TaskStatus[None] 
         try:
             switch = network.switch
             services = shell.Services(spec, lambda frame: switch.inject("gateway", frame))
-            daemon = Daemon(network, services)
-            operations = {name: getattr(daemon, name) for name in ("apply", "show", "ping", "stop")}
+            neighbours = Neighbours(switch, spec.name, host_address(folder.path))
+            daemon = Daemon(network, services, neighbours)
+            operations = {name: getattr(daemon, name) for name in OPERATIONS}
+            operations["del"] = daemon.delete
             async with trio.open_nursery() as nursery:
                 await nursery.start(serve, folder.control, operations)
-                nursery.start_soon(shell.serve, services, switch.punt_fd(), switch.take)
+                nursery.start_soon(shell.serve, services, switch.punt_fd(), switch.take, neighbours.receive_untrusted)
+                nursery.start_soon(neighbours.run)
+                nursery.start_soon(network.captures.write)
                 nursery.start_soon(daemon.watch)
+                nursery.start_soon(network.peers.watch)
                 nursery.start_soon(_stop_on_signal, signals, daemon)
                 log.info("%s: %d ports, process %d", spec.name, len(spec.ports), os.getpid())
                 task_status.started()
@@ -100,6 +157,7 @@ async def run(spec: Spec, folder: Folder, *, task_status: trio.TaskStatus[None] 
                 # The answer to `stop` is on its way; give it a moment to get out.
                 await trio.sleep(0.05)
                 nursery.cancel_scope.cancel()
+            neighbours.close()
             if daemon.failure is not None:
                 raise VetherError(daemon.failure, hint=f"this is a defect; {folder.log} has more")
         finally:

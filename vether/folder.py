@@ -4,7 +4,7 @@
 |---|---|
 | `lock` | held with flock(2) by the one daemon of this folder; holds its process id |
 | `ctl` | the control socket |
-| `ports/NAME` | the SEQPACKET socket of each guest's port |
+| `ports/NAME` | the socket of each port, or its folder (VDE) |
 | `log` | what the daemon has to tell; removed when it stops cleanly |
 """
 
@@ -57,6 +57,7 @@ def claim(folder: Folder) -> Iterator[None]:
     made = _make_private(folder.path)
     with contextlib.closing(_lock(folder)):
         _make_private(folder.ports)
+        _remove_folders(folder.ports)
         clean = False
         try:
             yield
@@ -97,6 +98,13 @@ class _lock:  # noqa: N801 - a function that must be closed
     def close(self) -> None:
         """Give the lock up."""
         os.close(self._fd)
+
+
+def _remove_folders(ports: Path) -> None:
+    """Remove the folders of ports that a killed daemon left; a socket is replaced by who listens there next."""
+    for entry in ports.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def _make_private(path: Path) -> bool:

@@ -2,16 +2,21 @@
 
 import errno
 import logging
-import os
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Any
 
 import msgspec
 
-from vether.config import ForwardSpec, PortSpec, Spec, to_map
+from vether.between import Between, vlan_rows
+from vether.captures import Captures
+from vether.config import ForwardSpec, Spec, changed_peers, to_map
 from vether.errors import HostLacksError, VetherError
-from vether.folder import MAX_SOCKET_PATH, Folder
+from vether.folder import Folder
+from vether.impairments import Impairments
+from vether.netem import NetemSpec
+from vether.peers import Peers
+from vether.ports import AnyPort
 from vkd._native import Switch
 
 _INSTALL_LIBSLIRP = "install it (Debian: apt install libslirp0), or set gateway = false"
@@ -30,16 +35,23 @@ class Network:
         self.folder = folder
         self.spec = Spec(name=spec.name, gateway=False, ageing=spec.ageing)
         self.switch = Switch(ageing=spec.ageing)
+        #: What stands between ports and their peers on demand.
+        self.impairments = Impairments(self.switch)
+        self.captures = Captures(self.switch)
+        self.peers = Peers(self.switch, spec.name)
         #: The forwards that there are, as asked for, and the host ports that they have.
         self._forwards: list[tuple[ForwardSpec, int]] = []
+        self._between = Between(self.switch)
         try:
             self.apply(spec)
         except BaseException:
-            self.switch.close()
+            self.close()
             raise
 
     def close(self) -> None:
         """End the datapath; all ports and their sockets go."""
+        self.peers.close()
+        self.captures.close()
         self.switch.close()
 
     def apply(self, spec: Spec) -> list[str]:
@@ -48,12 +60,17 @@ class Network:
         Raises `VetherError` at the first thing that cannot be had; what was done until then stays and is known.
         """
         for port in spec.ports:
-            self._check_path(port)
+            port.check_host(self.folder)
+        before = {port.name for port in self.spec.ports}
         changed = self._remove_ports(spec)
         changed += self._set_gateway(spec)
         changed += self._remove_forwards(spec)
-        changed += self._add_ports(spec)
+        changed += self._add_ports(spec, before)
         changed += self._add_forwards(spec)
+        changed += self._between.apply(spec)
+        for name in changed_peers(self.spec, spec):
+            self.impairments.forget(name)
+        changed += self.peers.apply(spec.tunnel, spec.peers)
         if spec.ageing != self.spec.ageing:
             self.switch.set_ageing(spec.ageing)
             changed.append(f"ageing: {spec.ageing:g} s")
@@ -63,25 +80,48 @@ class Network:
         return changed
 
     def _remove_ports(self, spec: Spec) -> list[str]:
-        wanted = {port.name for port in spec.ports}
-        gone = [port.name for port in self.spec.ports if port.name not in wanted]
-        for name in gone:
-            self.switch.remove_port(name)
-        self._note(tuple(port for port in self.spec.ports if port.name in wanted))
-        return [f"port {name}: removed" for name in gone]
+        """Remove what is not wanted any more, and what has to be opened anew: one may wait for what another has."""
+        wanted = {port.name: port for port in spec.ports}
+        kept, changed = [], []
+        for port in self.spec.ports:
+            if (new := wanted.get(port.name)) is not None and new.is_same_link(port):
+                kept.append(port)
+                continue
+            self.switch.remove_port(port.name)
+            self.impairments.forget(port.name)
+            if new is None:
+                self.captures.set(port.name, None)
+                changed.append(f"port {port.name}: removed")
+        self._note(tuple(kept))
+        return changed
 
-    def _add_ports(self, spec: Spec) -> list[str]:
+    def _add_ports(self, spec: Spec, before: set[str]) -> list[str]:
+        """Add what is missing and set what differs; `before` are the names of the ports that there were."""
         changed = []
+        known = {port.name: port for port in self.spec.ports}
         for port in spec.ports:
-            known = {known.name: known for known in self.spec.ports}
-            if port.name not in known:
-                self._listen(port)
-                changed.append(f"port {port.name}: added")
-            elif known[port.name] != port:
-                changed.append(f"port {port.name}: changed")
+            was = known.get(port.name)
+            # First of all: what the port's first peer says is in the capture.
+            recorded = self.captures.set(port.name, port.capture)
+            if was == port and not recorded:
+                continue
+            if was is None:
+                self._open_recorded(port)
+            elif was.settings() != port.settings():
+                self.switch.set_port(port.name, **port.settings())
+            self._impair(port, was)
+            changed.append(f"port {port.name}: {'changed' if port.name in before else 'added'}")
             known[port.name] = port
             self._note(tuple(known.values()))
         return changed
+
+    def _impair(self, port: AnyPort, known: AnyPort | None) -> None:
+        """Impair a port as its specification says, where that has changed: what `vether netem` did stays otherwise."""
+        wanted, had = port.netem or NetemSpec(), (known and known.netem) or NetemSpec()
+        if wanted.incoming != had.incoming:
+            self.impairments.replace_untrusted(port.name, "in", wanted.incoming)
+        if wanted.outgoing != had.outgoing:
+            self.impairments.replace_untrusted(port.name, "out", wanted.outgoing)
 
     def _set_gateway(self, spec: Spec) -> list[str]:
         if [getattr(spec, key) for key in _GATEWAY_KEYS] == [getattr(self.spec, key) for key in _GATEWAY_KEYS]:
@@ -146,33 +186,44 @@ class Network:
             hint = "another program has the port; take another, or 0 for a free one"
             raise VetherError(what, hint=hint if error.errno == errno.EADDRINUSE else None) from error
 
-    def _note(self, ports: tuple[PortSpec, ...]) -> None:
+    def _note(self, ports: tuple[AnyPort, ...]) -> None:
         """Remember which ports there are, so that a failure half-way leaves the truth."""
         fields = {name: getattr(self.spec, name) for name in Spec.__struct_fields__}
         self.spec = Spec(**{**fields, "ports": ports})
 
-    def _check_path(self, port: PortSpec) -> None:
-        path = self.folder.socket(port.name)
-        if len(os.fsencode(path)) > MAX_SOCKET_PATH:
-            raise HostLacksError(
-                f"the path of port {port.name} is too long for a unix socket: {path}",
-                hint=f"give a shorter folder with --dir (the whole path may have {MAX_SOCKET_PATH} bytes)",
-            )
-
-    def _listen(self, port: PortSpec) -> None:
-        path = self.folder.socket(port.name)
+    def _open_recorded(self, port: AnyPort) -> None:
         try:
-            self.switch.add_guest_port(port.name, path)
+            self._open(port)
+        except VetherError:
+            self.captures.set(port.name, None)
+            raise
+
+    def _open(self, port: AnyPort) -> None:
+        try:
+            link = port.open(self.folder)
         except OSError as error:
-            raise VetherError(f"cannot make the socket {path}: {error.strerror}") from error
+            what = (
+                f"cannot open port {port.name} ({port.tag()}, {port.endpoint(self.folder)}): {error.strerror or error}"
+            )
+            raise VetherError(what) from error
+        try:
+            self.switch.add_port(port.name, link, **port.settings())
+        except ValueError as error:
+            hint = "a port of the kind vde calls its clients' ports NAME.1, NAME.2, ...; take another name"
+            raise VetherError(f"cannot open port {port.name}: {error}", hint=hint) from error
 
     def show(self, what: str) -> Any:
-        """Return what `vether show WHAT` prints: `ports`, `fdb`, `stats`, `forwards` or `spec`. KeyError if unknown."""
+        """Return what `vether show WHAT` prints, for WHAT one of `vether.daemon.VIEWS`. KeyError if unknown."""
         views: dict[str, Callable[[], Any]] = {
             "ports": self._ports,
             "fdb": self.switch.fdb,
             "stats": self._stats,
             "forwards": self.forwards,
+            "vlans": lambda: vlan_rows(self.spec),
+            "groups": self.switch.groups,
+            "peers": self.peers.show,
+            "netem": self.impairments.rows,
+            "captures": self.captures.rows,
             "spec": lambda: to_map(self.spec),
         }
         return views[what]()
@@ -188,18 +239,23 @@ class Network:
         rows = []
         for port in self.switch.ports():
             spec = specs.get(port["name"])
-            row = {key: port[key] for key in ("name", "kind", "state", "carrier", "offloads", "backlog")}
+            row = {key: port[key] for key in ("name", "kind", "peer", "state", "carrier", "offloads", "backlog")}
             row["mac"] = spec and spec.mac
             row["address"] = spec and spec.address
             row["hostname"] = spec and (spec.hostname or spec.name)
-            row["socket"] = str(self.folder.socket(port["name"])) if spec else None
+            row["socket"] = spec and spec.endpoint(self.folder)
             rows.append(row)
         return rows
 
     def _stats(self) -> dict[str, Any]:
         keys = ("rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "flooded", "drops")
         ports = {port["name"]: {key: port[key] for key in keys} for port in self.switch.ports()}
-        return {"ports": ports, "fdb": {"entries": len(self.switch.fdb()), "refused": self.switch.fdb_refused()}}
+        return {
+            "ports": ports,
+            "tunnel": {"drops": self.peers.drops()},
+            "fdb": {"entries": len(self.switch.fdb()), "refused": self.switch.fdb_refused()},
+            "groups": {"refused": self.switch.groups_refused()},
+        }
 
 
 def _is_same(forward: ForwardSpec, port: int, wanted: ForwardSpec) -> bool:

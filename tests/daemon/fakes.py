@@ -5,12 +5,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import trio
 
 from vkd.api import Event, SshTarget
 from vkd.config.model import Guest as GuestConfig
 from vkd.config.model import Restart, Ssh
+from vkd.errors import VkdError
 from vkd.supervisor.context import Context
+from vkd.supervisor.network import SPEC
 from vkd.supervisor.record import Identity
 from vkd.vkernel.spec import EXIT, ExitRecord, write_atomically
 
@@ -197,22 +200,30 @@ class FakeSwitchHost:
     def __init__(self) -> None:
         self.processes: list[FakeProcess] = []
         self.applied: list[Path] = []
+        #: What each switch does, by its pid: what it read at its start, or took over since.
+        self.specs: dict[int, dict[str, Any]] = {}
+        self.refusal: str | None = None
 
     def launch(self, folder: Path) -> FakeProcess:
         assert self.adopt(folder, None) is None, "two in one folder"
         process = FakeProcess(None, folder, 5000 + len(self.processes))
         self.processes.append(process)
+        self.specs[process.pid] = msgpack.unpackb((folder / SPEC).read_bytes())
         return process
 
     def adopt(self, folder: Path, known: Identity | None) -> FakeProcess | None:
         return next((process for process in self.processes if process.alive and process.folder == folder), None)
 
-    async def call(self, folder: Path, op: str, **args: object) -> Any:
+    async def call(self, folder: Path, op: str, **args: Any) -> Any:
         await trio.sleep(0.5)
-        if self.adopt(folder, None) is None:
+        process = self.adopt(folder, None)
+        if process is None:
             raise FileNotFoundError(folder)
         if op == "apply":
+            if self.refusal is not None:
+                raise VkdError(f"the switch refuses apply: {self.refusal}")
             self.applied.append(folder)
+            self.specs[process.pid] = args["spec"]
 
 
 def guest_config(name: str = "a", **changes: Any) -> GuestConfig:

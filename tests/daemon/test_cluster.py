@@ -108,6 +108,8 @@ async def test_up_then_down_leaves_nothing(autojump_clock: MockClock, made: Call
         ports = [row.ssh_port for row in clusters.by_name["c"].rows()]
         assert len(set(ports)) == 2
         assert (world.runtime / "c/@ssh/known_hosts").read_text().count("ssh-ed25519") == 2
+        for folder in ("c", "c/@ssh", "c/@lan"):
+            assert (world.runtime / folder).stat().st_mode & 0o777 == 0o700
         assert (world.runtime / "c/@ssh/id_ed25519").stat().st_mode & 0o777 == 0o600
         await clusters.down("c")
         assert world.living() == []
@@ -332,6 +334,37 @@ async def test_next_daemon_adopts_guests_and_switches(autojump_clock: MockClock,
             assert world.living() == []
 
 
+async def test_a_switch_of_a_daemon_killed_early_is_told_the_new_ports(
+    autojump_clock: MockClock, made: Callable[[], Any]
+) -> None:
+    async with made() as world:
+        async with world.daemon() as clusters, trio.open_nursery() as nursery:
+            nursery.start_soon(clusters.apply, cluster_config("a", "b"), None)
+            await trio.sleep(0.3)  # the switch runs, and has not answered yet
+            assert len(world.switches.processes) == 1
+            assert await Records(SqliteStore(world.path)).guests("c") == {}
+            nursery.cancel_scope.cancel()
+        async with world.daemon() as clusters:
+            await clusters.apply(cluster_config("a", "b"), None)
+            assert await settle(clusters) == {"a": "ready", "b": "ready"}
+            (switch,) = world.switches.processes
+            forwards = [forward["host_port"] for forward in world.switches.specs[switch.pid]["forwards"]]
+            assert forwards == [row.ssh_port for row in clusters.by_name["c"].rows()]
+
+
+async def test_what_a_switch_refused_is_asked_of_it_again(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        await clusters.apply(cluster_config("a"), None)
+        world.switches.refusal = "cannot forward"
+        for _ in range(2):
+            with pytest.raises(VkdError, match="refuses apply: cannot forward"):
+                await clusters.apply(cluster_config("a", "b"), None)
+        world.switches.refusal = None
+        await clusters.apply(cluster_config("a", "b"), None)
+        ports = world.switches.specs[world.switches.processes[0].pid]["ports"]
+        assert [port["name"] for port in ports] == ["a", "b"]
+
+
 async def test_a_stopped_guest_stays_stopped_over_daemons(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
     async with made() as world:
         async with world.daemon() as clusters:
@@ -394,7 +427,7 @@ async def test_references(autojump_clock: MockClock, made: Callable[[], Any]) ->
         await clusters.apply(replace(cluster_config("web"), name="other"), None)
         assert clusters.guest("db").cluster == "c"
         assert clusters.guest("other/web").cluster == "other"
-        with pytest.raises(VkdError, match="several guests are named 'web'"):
+        with pytest.raises(ConfigError, match="several guests are named 'web'"):
             clusters.guest("web")
         with pytest.raises(NotFoundError) as caught:
             clusters.guest("dbb")

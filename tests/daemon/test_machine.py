@@ -335,6 +335,7 @@ def test_errors_cross_the_socket_with_code_and_hint(service: Service) -> None:
         ("inspect", {"guest": 7}, "invalid", ""),
         ("up", {"cluster": {"name": "c"}}, "invalid", ""),
         ("down", {"cluster": "nothing"}, "not-found", ""),
+        ("events", {"cluster": "nothing"}, "not-found", "there are: c"),
     ):
         with pytest.raises(ControlError) as caught:
             service.call(op, **arguments)
@@ -353,9 +354,10 @@ def test_a_folder_that_cannot_be_made_is_named(service: Service) -> None:
     config = service.config("a")
     runtime_dir().mkdir(mode=0o700, parents=True, exist_ok=True)
     (runtime_dir() / config.name).touch()
-    with pytest.raises(ControlError, match=f"up: .*{config.name}.*: (Not a directory|File exists)") as caught:
+    message = f"cannot make the folder .*{config.name}: (Not a directory|File exists)"
+    with pytest.raises(ControlError, match=message) as caught:
         service.up(config)
-    assert caught.value.code == "failed"
+    assert caught.value.code == "host-lacks"
     (runtime_dir() / config.name).unlink()
     service.up(config)
     assert service.rows()["a"]["state"] == "ready"

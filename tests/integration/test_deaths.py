@@ -75,6 +75,14 @@ def test_without_restart_it_has_failed(ready: Lab) -> None:
     assert ready.ssh("mortal", "hostname") == "mortal"
 
 
+def test_a_login_ends_with_its_guest(ready: Lab) -> None:
+    login = ready.popen("ssh", "mortal", "--", "echo in; sleep 1000", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert login.stdout is not None
+    assert login.stdout.readline() == b"in\n"
+    kill(ready.pids()["mortal"])
+    assert login.wait(40) == 255
+
+
 def test_a_killed_switch_is_restarted(ready: Lab) -> None:
     pids, switch = ready.pids(), ready.pid_of("vether", "serve")
     kill(switch)

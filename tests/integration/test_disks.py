@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.lab import Lab, open_lab
+from tests.integration.lab import ROOT, Lab, open_lab
 from vkd.images import Image
 
 CLUSTER = """
@@ -85,14 +85,14 @@ def _little_room(folder: Path) -> Iterator[tuple[Callable[[int], None], Callable
 def test_what_is_written_is_on_the_host(disks: Disks) -> None:
     lab = disks.lab
     lab.vkd("up")
-    lab.ssh("a", "mount -t ext4 /dev/vda /mnt && seq 1 20000 >/mnt/numbers && mkdir /mnt/folder")
+    lab.ssh("a", "mount /dev/vda /mnt && seq 1 20000 >/mnt/numbers && mkdir /mnt/folder")
     lab.ssh("a", "poweroff", code=None)
     lab.until("a", "stopped")
     said = lab.run("/sbin/debugfs", "-R", "cat /numbers", "data.img").out
     assert said == "".join(f"{number}\n" for number in range(1, 20_001))
     lab.run("/sbin/e2fsck", "-f", "-n", "data.img")
     lab.vkd("start", "a")
-    assert lab.ssh("a", "mount -t ext4 /dev/vda /mnt && wc -l </mnt/numbers; umount /mnt") == "20000"
+    assert lab.ssh("a", "mount /dev/vda /mnt && wc -l </mnt/numbers; umount /mnt") == "20000"
 
 
 def test_a_full_host_is_an_error_in_the_guest(disks: Disks) -> None:
@@ -121,3 +121,11 @@ def test_a_read_only_disk_stays_as_it_is(disks: Disks) -> None:
     assert lab.vkd("ssh", "a", "--", "echo no >/dev/vdc", code=None).code != 0
     assert not any((lab.folder / "read.img").read_bytes())
     assert (lab.folder / "read.img").stat().st_size == _MB
+
+
+def test_the_words_of_the_example_work(disks: Disks) -> None:
+    words = re.search(r"In the guest it is /dev/vda: (.*)", (ROOT / "configs/disk.toml").read_text())
+    assert words is not None
+    disks.lab.vkd("up")
+    disks.lab.ssh("a", "umount /mnt", code=None)
+    assert "/dev/vda on /mnt type ext4" in disks.lab.ssh("a", f"set -e; {words[1]}; mount")

@@ -57,10 +57,10 @@ def test_four_harts_work_at_a_time(machines: Lab) -> None:
 
 def test_a_profile_names_tasks_and_functions(machines: Lab, image: Image) -> None:
     """One hart copies through the kernel while the others sleep."""
-    work = machines.popen("ssh", "smp", "--", "timeout 8 dd if=/dev/zero of=/dev/null bs=1M")
+    work = machines.popen("ssh", "smp", "--", "timeout 20 dd if=/dev/zero of=/dev/null bs=1M")
     found = json.loads(machines.vkd("profile", "smp", "--seconds", "4", "--json", "--folded", "folded").out)
     (load,) = [row for row in json.loads(machines.vkd("top", "--once", "--json").out) if row["name"] == "smp"]
-    work.wait(30)
+    work.wait(60)
     assert found["harts"] == 4
     assert found["tasks"][0]["task"] == "dd"
     assert found["idle"] > found["samples"] / 2

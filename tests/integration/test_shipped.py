@@ -55,6 +55,20 @@ def test_guests_reach_each_other_by_name(demo: Lab, here: str, there: str) -> No
     assert f"PING {there} ({demo.row(there)['addresses'][0].split('/')[0]})" in said
 
 
+def test_guests_do_not_reach_the_hosts_loopback(demo: Lab) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        for address in ("gateway", "10.77.0.1"):
+            demo.ssh("a", f"nc -w 3 {address} {port} </dev/null", code=1)
+        demo.ssh("a", "ip addr del 127.0.0.1/8 dev lo; ip route add 127.0.0.0/8 via 10.77.0.1")
+        demo.ssh("a", "echo 1 >/proc/sys/net/ipv4/conf/eth0/route_localnet")
+        demo.ssh("a", f"nc -w 3 127.0.0.1 {port} </dev/null", code=1)
+        demo.ssh("a", "ip route del 127.0.0.0/8; ip addr add 127.0.0.1/8 dev lo")
+        server.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
 @pytest.mark.parametrize("code", [0, 7, 255])
 def test_exit_codes_pass_through(demo: Lab, code: int) -> None:
     demo.vkd("ssh", "a", "--", f"exit {code}", code=code)

@@ -57,6 +57,9 @@ def test_the_whole_way_without_root(user: Lab) -> None:
     user.vkd("up")
     assert user.runtime == Path(f"/tmp/vkd-{USER}")
     assert user.runtime.stat().st_mode & 0o777 == 0o700
+    folders = [path for path in user.runtime.rglob("*") if path.is_dir()]
+    assert len(folders) >= 5
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
     assert {Path(f"/proc/{pid}").stat().st_uid for pid in user.processes()} == {USER}
     assert "1 packets received" in user.ssh("a", "ping -c1 b")
     user.vkd("cp", "a:/etc/hostname", "name")

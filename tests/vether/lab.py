@@ -66,20 +66,23 @@ class Guest:
 class Lab:
     """A switch daemon in a runtime folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, prefix: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self.dir = folder / "run"
+        #: What the daemon's command begins with: `ip netns exec NAME`.
+        self.prefix = [*prefix]
         self.process: subprocess.Popen[bytes] | None = None
         self._guests: list[Guest] = []
 
-    def spawn(self, spec: dict[str, Any]) -> subprocess.Popen[bytes]:
+    def spawn(self, spec: dict[str, Any], pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         file = self.folder / "spec.msgpack"
         file.write_bytes(msgpack.packb(spec))
-        command = [sys.executable, "-m", "vether", "serve", str(file), "--dir", str(self.dir)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        command = [*self.prefix, sys.executable, "-m", "vether", "serve", str(file), "--dir", str(self.dir)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdout=pipe, stderr=pipe, start_new_session=True, pass_fds=pass_fds)
 
-    def start(self, spec: dict[str, Any]) -> None:
-        self.process = self.spawn(spec)
+    def start(self, spec: dict[str, Any], pass_fds: tuple[int, ...] = ()) -> None:
+        self.process = self.spawn(spec, pass_fds)
         until("switch", self.answers)
 
     def answers(self) -> bool:
@@ -132,9 +135,9 @@ class Lab:
 
 
 @contextlib.contextmanager
-def open_lab() -> Iterator[Lab]:
+def open_lab(*prefix: str) -> Iterator[Lab]:
     # Paths of unix sockets are short; pytest's own folders are not.
-    lab = Lab(Path(tempfile.mkdtemp(prefix="vether-")))
+    lab = Lab(Path(tempfile.mkdtemp(prefix="vether-")), prefix)
     try:
         yield lab
     finally:

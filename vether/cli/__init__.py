@@ -7,6 +7,10 @@ import click
 
 from vether import __version__
 from vether.cli.client import show, stop
+from vether.cli.decode import decode
+from vether.cli.key import key
+from vether.cli.ports import add, change, delete
+from vether.cli.wrappers import capture, netem
 from vether.control import ControlError, ProtocolError
 from vether.errors import VetherError
 
@@ -36,8 +40,8 @@ def serve(file: Path, folder: Path | None) -> None:
     trio.run(run, spec, folders.Folder(folder or folders.default(spec.name)))
 
 
-cli.add_command(show)
-cli.add_command(stop)
+for command in (show, add, delete, change, netem, capture, decode, key, stop):
+    cli.add_command(command)
 
 
 def main() -> None:

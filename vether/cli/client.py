@@ -11,40 +11,51 @@ from vether.errors import NotRunningError, SpecError
 from vether.folder import Folder, default
 
 _network = click.argument("network", required=False)
-_folder = click.option("--dir", "folder", type=click.Path(path_type=Path), help="Runtime folder of the switch.")
+folder_option = click.option("--dir", "folder", type=click.Path(path_type=Path), help="Runtime folder of the switch.")
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["ports", "fdb", "stats", "forwards", "spec"]))
+@click.argument(
+    "what",
+    type=click.Choice(
+        [
+            *("ports", "fdb", "stats", "forwards", "vlans", "groups", "peers", "netem", "captures"),
+            *("stp", "loops", "neighbours", "spec"),
+        ]
+    ),
+)
 @_network
-@_folder
+@folder_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(what: str, network: str | None, folder: Path | None, *, as_json: bool) -> None:
-    """Show the ports, addresses, counters, forwards or specification of NETWORK."""
-    with _connect(network, folder) as client:
+    """Show what there is of NETWORK: ports, addresses, counters, its spanning tree, its neighbours and more."""
+    with connect(network, folder) as client:
         value = client.call("show", what=what)
     if as_json or what == "spec":
         click.echo(json.dumps(value, indent=2))
         return
-    rows = _stats_rows(value) if what == "stats" else value
-    _print_table(rows)
+    if what == "stp":
+        value = _print_stp(value)
+    rows = _stats_rows(value) if what == "stats" else _peers_rows(value) if what == "peers" else value
+    print_table(rows)
 
 
 @click.command()
 @_network
-@_folder
+@folder_option
 def stop(network: str | None, folder: Path | None) -> None:
     """Stop the switch of NETWORK."""
-    with _connect(network, folder) as client:
+    with connect(network, folder) as client:
         client.call("stop")
 
 
-def _connect(network: str | None, folder: Path | None) -> Client:
+def connect(network: str | None, folder: Path | None, timeout: float | None = 30.0) -> Client:
+    """Connect to the switch of NETWORK or of a folder. Raises `SpecError`, `NotRunningError`."""
     if (network is None) == (folder is None):
         raise SpecError("name the switch", hint="either NETWORK or --dir DIR")
     path = Folder(folder or default(str(network)))
     try:
-        return Client(path.control)
+        return Client(path.control, timeout)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         raise NotRunningError(f"no switch runs in {path.path}", hint="start it with: vether serve FILE") from None
 
@@ -59,7 +70,29 @@ def _stats_rows(stats: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
+def _print_stp(tree: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Print what is of the bridge, and return the rows of its ports."""
+    if tree is None:
+        click.echo("no spanning tree: the specification has no stp")
+        return []
+    root = "this bridge" if tree["is_root"] else f"{tree['root']} by {tree['root_port']}, cost {tree['root_path_cost']}"
+    click.echo(f"bridge  {tree['bridge']}")
+    click.echo(f"root    {root}")
+    click.echo(
+        f"times   hello {tree['hello_time']}, max age {tree['max_age']}, forward delay {tree['forward_delay']} s"
+    )
+    ago = tree["topology_changed_ago"]
+    click.echo(f"changes {tree['topology_changes']}" + ("" if ago is None else f", the last {ago:.0f} s ago"))
+    return [{key: value for key, value in row.items() if key != "counters"} for row in tree["ports"]]
+
+
+def _peers_rows(peers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    columns = ("name", "up", "endpoint", "handshake", "mtu", "rx_bytes", "tx_bytes", "why")
+    return [{column: peer[column] for column in columns} for peer in peers]
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """Print rows under the names of their columns."""
     # One line for each row, however wide: programs cut lines into words, and terminals fold them.
     columns = list(rows[0]) if rows else ["(none)"]
     lines = [columns, *([_text(row[column]) for column in columns] for row in rows)]
@@ -73,4 +106,6 @@ def _text(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return " ".join(f"{key}={item}" for key, item in value.items()) or "-"
     return f"{value:.1f}" if isinstance(value, float) else str(value) or "-"

@@ -1,5 +1,6 @@
 """The protocol over trio: a server for daemons, and a client for daemons that talk to daemons."""
 
+import contextlib
 import logging
 import os
 import socket
@@ -29,6 +30,12 @@ class Call:
     async def send(self, event: object) -> None:
         """Send one event to the client; raises ``trio.BrokenResourceError`` when it is gone."""
         await self._stream.send_all(encode({"event": event}))
+
+    async def hung_up(self) -> None:
+        """Wait until the client has nothing more to say: it is gone, or has shut its side and waits for the end."""
+        with contextlib.suppress(trio.BrokenResourceError):
+            while await self._stream.receive_some():
+                pass
 
 
 #: An operation: takes the call, returns the value of ``ok``, raises ``ControlError`` to fail.

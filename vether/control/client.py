@@ -1,5 +1,6 @@
 """A blocking client, for command lines: it starts fast because it imports no event loop."""
 
+import contextlib
 import socket
 from collections.abc import Generator
 from pathlib import Path
@@ -35,6 +36,11 @@ class Client:
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()
+
+    def hang_up(self) -> None:
+        """Say that nothing more is wanted: an operation that streams ends and gives its value."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
 
     def call(self, op: str, **args: object) -> Any:
         """Run operation ``op`` and return its value; its events, if any, are passed over. Raises ``ControlError``."""

@@ -185,13 +185,24 @@ async def _exchange_stream(question: dns.message.Message, resolver: str, port: i
     return response
 
 
-async def serve(services: Services, fd: int, take: Callable[[], list[tuple[str, str, bytes]]]) -> None:
-    """Handle what is punted, for ever. `fd` is readable while `take` has something."""
+async def serve(
+    services: Services,
+    fd: int,
+    take: Callable[[], list[tuple[str, str, bytes]]],
+    neighbours: Callable[[str, bytes], None],
+) -> None:
+    """Handle what is punted, for ever. `fd` is readable while `take` has something.
+
+    `neighbours` gets ports, and the loop probes and frames to reserved groups that came in there.
+    """
     async with trio.open_nursery() as nursery:
         while True:
             await trio.lowlevel.wait_readable(fd)
-            for _port, reason, frame in take():
+            for port, reason, frame in take():
                 try:
+                    if reason in {"reserved", "probe"}:
+                        neighbours(port, frame)
+                        continue
                     services.handle_untrusted(reason, frame, nursery)
                 except Exception:
                     # Whatever a guest sends must not end the service for the others; a defect is to be seen in the log.

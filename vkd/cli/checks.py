@@ -20,6 +20,8 @@ from vkd.errors import VkdError
 _SMALLEST_GUEST = 64 << 20
 #: What downloads and a built image take, bytes.
 _IMAGE_ROOM = 400 << 20
+#: The first and last group whose processes may open ICMP sockets.
+_PING_GROUPS = Path("/proc/sys/net/ipv4/ping_group_range")
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -64,8 +66,9 @@ def _translator() -> Check:
 def _windows() -> Check:
     reason: str | None = importlib.import_module("vkd._native").windows()
     if reason is not None:
-        hint = "all works, guests that use much memory are slower; as root: sysctl vm.max_map_count=65530"
-        return Check("windows", "warning", f"memory of guests is looked up: {reason}", hint)
+        hint = "all works, guests that use much memory are slower"
+        mend = "; as root: sysctl vm.max_map_count=65530" if "max_map_count" in reason else ""
+        return Check("windows", "warning", f"memory of guests is looked up: {reason}", hint + mend)
     return Check("windows", "ok", "guests' memory can be accessed through this host's MMU")
 
 
@@ -134,6 +137,21 @@ def _libslirp() -> Check:
     return Check("libslirp", "missing", "the library is not there", hint)
 
 
+def _ping() -> Check:
+    """Say whether guests' pings leave: libslirp opens ICMP sockets, which icmp(7) allows to the groups of a range."""
+    try:
+        first, last = map(int, _PING_GROUPS.read_text().split())
+    except (OSError, ValueError) as error:
+        return Check(
+            "ping", "warning", f"{_PING_GROUPS} cannot be read: {error}", "see whether guests can ping the world"
+        )
+    if any(first <= group <= last for group in (os.getegid(), *os.getgroups())):
+        return Check("ping", "ok", "guests can ping the world")
+    what = "may count what is no answer as one" if os.geteuid() == 0 else "get no answer"
+    hint = 'all else works; as root: sysctl net.ipv4.ping_group_range="0 2147483647"'
+    return Check("ping", "warning", f"guests' pings of the world {what}: this user may open no ICMP sockets", hint)
+
+
 def _signatures() -> Check:
     from vkd.images.index import keyring  # noqa: PLC0415 - imports much
 
@@ -173,6 +191,7 @@ _CHECKS = (
     _cache_folder,
     _ssh,
     _libslirp,
+    _ping,
     _signatures,
     _mirror,
     _tun,

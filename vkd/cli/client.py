@@ -59,9 +59,22 @@ def no_such_guest(guest: str) -> NotFoundError:
     return NotFoundError(f"no guest {guest!r}", hint="no cluster runs; `vkd up` starts one")
 
 
+def no_such_cluster(cluster: str) -> NotFoundError:
+    """Return the error for a cluster when none runs at all."""
+    return NotFoundError(f"no cluster {cluster!r}", hint="no cluster runs; `vkd up` starts one")
+
+
+def ask_clusters(op: str, answer: type[T], cluster: str | None, **arguments: object) -> T | None:
+    """Run an operation on one cluster or on all; nothing without a daemon. Raises `NotFoundError`."""
+    value = ask(op, answer, cluster=cluster, **arguments)
+    if value is None and cluster is not None:
+        raise no_such_cluster(cluster)
+    return value
+
+
 def rows(cluster: str | None = None, *, everything: bool = True) -> list[Row]:
-    """Return the guests that the daemon knows; none without a daemon."""
-    return ask("ps", list[Row], cluster=cluster, all=everything) or []
+    """Return the guests that the daemon knows; none without a daemon. Raises `NotFoundError` for `cluster`."""
+    return ask_clusters("ps", list[Row], cluster, all=everything) or []
 
 
 def inspect(guest: str) -> Inspection:

@@ -15,6 +15,7 @@ import click
 
 from vkd.cli.client import inspect
 from vkd.cli.complete import guests
+from vkd.cli.escapes import Tamer
 from vkd.errors import VkdError
 
 _ESCAPE = b"\x1d"  # Ctrl-]
@@ -50,7 +51,8 @@ class DetachKeys:
 def console(name: str) -> None:
     """Attach this terminal to a guest's console; several may. Leave with Ctrl-] and then q (or a dot).
 
-    Without a terminal, standard input is typed, and the console is printed until it ends.
+    Without a terminal, standard input is typed, and the console is printed until it ends: text and colours only, for
+    there is nobody to answer what a shell asks of a terminal.
     """
     found = inspect(name)
     terminal = sys.stdin.isatty()
@@ -95,6 +97,7 @@ def _raw_terminal() -> Generator[None, None, None]:
 def _relay(line: socket.socket, source: int, sink: int, *, terminal: bool) -> bool:
     """Carry bytes both ways; return whether the console ended (rather than the user left)."""
     keys = DetachKeys()
+    tame = bytes if terminal else Tamer().feed_untrusted
     with selectors.DefaultSelector() as ready:
         ready.register(line, selectors.EVENT_READ)
         # A regular file is always ready and cannot be waited for; it is typed at once.
@@ -109,7 +112,7 @@ def _relay(line: socket.socket, source: int, sink: int, *, terminal: bool) -> bo
                     data = _receive(line)
                     if not data:
                         return True
-                    _write(sink, data)
+                    _write(sink, tame(data))
                     continue
                 data = os.read(source, _CHUNK)
                 if not data:

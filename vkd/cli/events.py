@@ -3,7 +3,7 @@
 import click
 
 from vkd.api import Event
-from vkd.cli.client import connect, follow
+from vkd.cli.client import connect, follow, no_such_cluster
 from vkd.cli.complete import clusters
 from vkd.cli.output import clock, emit_json_line, human_size, printable
 
@@ -16,6 +16,8 @@ def events(cluster: str | None, on: bool, as_json: bool) -> None:
     """Print what has happened to clusters and guests."""
     client = connect(timeout=None)
     if client is None:
+        if cluster is not None:
+            raise no_such_cluster(cluster)
         return
     with client:
         for event in follow(client, "events", cluster=cluster, follow=on):

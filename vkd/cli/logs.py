@@ -21,11 +21,14 @@ _INTERVAL = 0.2
 @click.option("-f", "--follow", "on", is_flag=True, help="Go on printing what the console says, until Ctrl-C.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), help="Begin so many lines before the end.")
 def logs(name: str, on: bool, lines: int | None) -> None:
-    """Print what a guest's console has said, over its restarts."""
+    """Print what a guest's console has said, over its restarts.
+
+    Text and colours only, no other control sequences; the folder that `vkd inspect` names has all, in console.log.
+    """
     path = Path(inspect(name).folder) / "console.log"
     out = sys.stdout.buffer
-    # The console is the guest's: on a terminal, what would make it answer or change is left out.
-    tamed = Tamer().feed_untrusted if sys.stdout.isatty() else bytes
+    # The console is the guest's: what would make a terminal answer or change is left out. The file has it all.
+    tamed = Tamer().feed_untrusted
     for data in read_log(path, lines):
         out.write(tamed(data))
     out.flush()

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import click
@@ -24,14 +24,30 @@ def emit_json_line(value: object) -> None:
     sys.stdout.flush()
 
 
-def emit_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print aligned columns; a column that is empty in all rows is left out."""
+def emit_table(head: Sequence[str], rows: Iterable[Sequence[Any]], rare: Collection[str] = ()) -> None:
+    """Print aligned columns; a column that is empty in all rows is left out, and so is one of `rare` without rows."""
     cells = [[printable("" if cell is None else str(cell)) for cell in row] for row in rows]
-    used = [at for at in range(len(head)) if not cells or any(row[at] for row in cells)]
+    used = [at for at in range(len(head)) if (any(row[at] for row in cells) if cells else head[at] not in rare)]
     lines = [list(head), *cells]
     widths = {at: max(len(line[at]) for line in lines) for at in used}
     for line in lines:
         click.echo("  ".join((line[at] or "-").ljust(widths[at]) for at in used).rstrip())
+
+
+def fitting(
+    head: Sequence[str], rows: Sequence[Sequence[str]], width: int, spare: Sequence[str], least: int = 7
+) -> list[int]:
+    """Return which columns fit into `width` characters: without the first of `spare`, as many as it takes.
+
+    Columns count as at least `least` wide, so that they do not come and go with their numbers.
+    """
+    widths = [max(least, *(len(line[at]) for line in (head, *rows))) for at in range(len(head))]
+    kept = list(range(len(head)))
+    for name in spare:
+        if sum(widths[at] + 2 for at in kept) - 2 <= width:
+            break
+        kept.remove(head.index(name))
+    return kept
 
 
 def printable(text: str) -> str:

@@ -8,11 +8,10 @@ import click
 import msgspec
 
 from vkd.api import Row
-from vkd.cli.client import connect, control_errors, follow, no_such_guest
+from vkd.cli.client import connect, control_errors, follow, no_such_cluster, no_such_guest
 from vkd.cli.complete import clusters, guests
 from vkd.cli.output import emit_json
 from vkd.cli.progress import Lines, failures
-from vkd.errors import NotFoundError
 
 #: A daemon that is not needed any more ends within so long, seconds.
 _PATIENCE = 10.0
@@ -31,11 +30,12 @@ def down(cluster: str | None, everything: bool, as_json: bool) -> None:
     ended: list[str] = []
     if client is not None:
         with client:
-            answer = _run(client, "down", as_json, cluster=cluster, all=everything)
+            lines = Lines(quiet=as_json, clusters=everything)
+            answer = _run(client, "down", lines, cluster=cluster, all=everything)
             ended = answer["clusters"]
             _end_daemon(client)
     elif cluster:
-        raise NotFoundError(f"no cluster {cluster!r}", hint="no cluster runs")
+        raise no_such_cluster(cluster)
     if as_json:
         emit_json({"clusters": ended})
     else:
@@ -72,7 +72,7 @@ def _act(op: str, names: tuple[str, ...], as_json: bool) -> None:
         raise no_such_guest(names[0])
     with client:
         lines = Lines(quiet=as_json)
-        answer = _run(client, op, as_json, lines, guests=list(names))
+        answer = _run(client, op, lines, guests=list(names))
     found = msgspec.convert(answer, list[Row])
     if as_json:
         emit_json(found)
@@ -80,8 +80,7 @@ def _act(op: str, names: tuple[str, ...], as_json: bool) -> None:
         failures(found, lines.board)
 
 
-def _run(client: Any, op: str, as_json: bool, lines: Lines | None = None, **arguments: object) -> Any:
-    lines = lines or Lines(quiet=as_json)
+def _run(client: Any, op: str, lines: Lines, **arguments: object) -> Any:
     stream = follow(client, op, **arguments)
     while True:
         try:

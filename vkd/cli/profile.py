@@ -55,6 +55,8 @@ def profile(
     known = known_before(Path(inspect(name).folder), files)
     sampled = sample(name, Profile(hz=hz), seconds, known.task_name)
     add_modules(known, name, sampled.samples)
+    if not sampled.samples and "-" in {flame_to, folded_to}:
+        known.notes.append(f"no samples: {name} was idle")
     for note in known.notes:
         click.echo(f"vkd: {note}", err=True)
     stacks = known.names().stacks(sampled.samples)

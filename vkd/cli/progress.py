@@ -117,8 +117,10 @@ def open_view(*, quiet: bool = False) -> View:
 class Lines:
     """Shows events as lines, for everything that is not a terminal; with `quiet` it only keeps the board."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, clusters: bool = False) -> None:
+        """With `clusters`, guests are named with the cluster that they are of."""
         self.board = Board()
+        self._clusters = clusters
         self._quiet = quiet
         self._shown: dict[str, float] = {}
 
@@ -127,7 +129,8 @@ class Lines:
         guest = self.board.feed(event)
         text = self._text(event)
         if text and not self._quiet:
-            click.echo(printable(f"{guest.name}: {text}" if guest else text))
+            name = f"{event.cluster}/{event.guest}" if self._clusters else event.guest
+            click.echo(printable(f"{name}: {text}" if guest else text))
 
     def close(self) -> None:
         """End; there is nothing to clean up."""

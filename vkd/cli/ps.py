@@ -10,6 +10,8 @@ from vkd.cli.complete import clusters
 from vkd.cli.output import emit_json, emit_table, human_size, human_time
 
 _HEAD = ("CLUSTER", "NAME", "STATE", "STAGE", "UP", "CPUS", "MEMORY", "ADDRESS", "SSH", "RESTARTS", "REASON")
+#: Columns that most tables do not have.
+_RARE = ("RESTARTS", "REASON")
 
 
 @click.command()
@@ -23,7 +25,7 @@ def ps(cluster: str | None, everything: bool, as_json: bool) -> None:
         emit_json(found)
     else:
         now = time.time()
-        emit_table(_HEAD, (_cells(row, now) for row in found))
+        emit_table(_HEAD, (_cells(row, now) for row in found), _RARE)
 
 
 def _cells(row: Row, now: float) -> tuple[object, ...]:

@@ -58,6 +58,8 @@ def rates(before: Load, after: Load) -> Rates | None:
     old, new = _totals(before.machine), _totals(after.machine)
     grown = {name: max(0, count - old.get(name, 0)) for name, count in new.items()}
     instructions = grown.get("instructions", 0)
+    # Counters of a hart that runs are read one after the other; both of these go on meanwhile.
+    translated = min(grown.get("translated", 0), instructions)
 
     def per_second(name: str) -> float:
         return round(grown.get(name, 0) / seconds, 1)
@@ -69,7 +71,7 @@ def rates(before: Load, after: Load) -> Rates | None:
         seconds=round(seconds, 3),
         cpu=round(max(0.0, after.cpu - before.cpu) / seconds, 3),
         instructions=per_second("instructions"),
-        translated=round(grown.get("translated", 0) / instructions, 4) if instructions else 0.0,
+        translated=round(translated / instructions, 4) if instructions else 0.0,
         exits={name: per_second(name) for name in EXITS},
         tlb_misses=round(1000 * grown.get("tlb_misses", 0) / instructions, 3) if instructions else 0.0,
         translations=per_second("translations"),

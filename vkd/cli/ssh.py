@@ -32,8 +32,10 @@ _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 def ssh(name: str, command: tuple[str, ...]) -> None:
     """Log in to a guest, or run a command line in it: vkd ssh NAME [-- COMMAND].
 
-    As with ssh, the words of COMMAND are joined and read by the guest's shell. The exit code is the command's.
+    As with ssh, the words of COMMAND are joined and read by the guest's shell. The exit code is the command's. The
+    command has a terminal where this one has one. For options of ssh's own: vkd ssh-config > FILE; ssh -F FILE NAME.
     """
+    _check_no_option(name)
     words = [] if command[:1] != ("--",) else ["--"]
     command = command[len(words) :]
     terminal = ["-t"] if command and sys.stdin.isatty() and sys.stdout.isatty() else []
@@ -49,6 +51,7 @@ def execute(name: str, command: tuple[str, ...]) -> None:
 
     The exit code is the program's.
     """
+    _check_no_option(name)
     words = command[1:] if command[0] == "--" else command
     if not words:
         raise click.UsageError("name a program to run: vkd exec NAME -- PROGRAM")
@@ -99,7 +102,8 @@ def ssh_config(name: str | None) -> None:
 def output_of(name: str, line: str, limit: float = 60.0) -> bytes:
     """Return what a command line in a guest prints. Raises `VkdError` when it fails, or takes over `limit` seconds."""
     target = _target(name)
-    argv = [_program("ssh"), *_NO_CONFIG, *_options(target), "-o", "ConnectTimeout=5", "-T", target.alias, line]
+    # The first of two settings of an option counts.
+    argv = [_program("ssh"), *_NO_CONFIG, "-o", "ConnectTimeout=5", *_options(target), "-T", target.alias, line]
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit, check=True)
     except subprocess.TimeoutExpired:
@@ -116,6 +120,13 @@ def replace_process(argv: list[str]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(program, argv)  # noqa: S606 - no shell is wanted
+
+
+def _check_no_option(name: str) -> None:
+    """Raise `UsageError` for an option where the guest is to stand: click leaves those of the command alone."""
+    if name.startswith("-"):
+        hint = "options of ssh go with a configuration: vkd ssh-config > FILE; ssh -F FILE ..."
+        raise click.UsageError(f"there is no option {name!r}; {hint}")
 
 
 def _program(name: str) -> str:
@@ -144,6 +155,10 @@ def _settings(target: SshTarget) -> dict[str, str]:
         "IdentitiesOnly": "yes",
         "IdentityAgent": "none",
         "PreferredAuthentications": "publickey",
+        # The gateway accepts for a guest that is gone, and holds the connections of one that dies.
+        "ConnectTimeout": "30",
+        "ServerAliveInterval": "5",
+        "ServerAliveCountMax": "3",
         "LogLevel": "ERROR",
     }
 

@@ -1,5 +1,6 @@
 """`vkd top`: what guests do at this moment."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -7,9 +8,9 @@ from collections.abc import Iterator
 import click
 
 from vkd.api import Load
-from vkd.cli.client import ask
+from vkd.cli.client import ask_clusters
 from vkd.cli.complete import clusters
-from vkd.cli.output import emit_json, emit_json_line, emit_table, human_size
+from vkd.cli.output import emit_json, emit_json_line, emit_table, fitting, human_size
 from vkd.cli.rates import Rates, rates
 
 HEAD = (
@@ -29,6 +30,12 @@ HEAD = (
         "MMIO",
     ),
     *("SLEEP", "DISK R", "DISK W", "NET RX", "NET TX"),
+)
+
+#: Columns that a narrow terminal does without, the first of them first.
+SPARE = (
+    *("TRAP", "FENCE", "CSR", "MMIO", "TLBMISS", "IRQ", "ECALL", "SLEEP", "FAULT"),
+    *("DISK W", "DISK R", "CLUSTER", "TRANSL", "NET TX", "NET RX"),
 )
 
 
@@ -52,6 +59,8 @@ def top(cluster: str | None, interval: float, once: bool, as_json: bool) -> None
     CSR      accesses to control and status registers
     MMIO     accesses to devices; SLEEP: times that a hart slept
     DISK, NET bytes per second
+
+    A terminal that is too narrow shows the columns that matter most; --json has all.
     """  # noqa: D301 - click's mark of a paragraph that is not to be filled
     readings = _readings(cluster, interval)
     if once:
@@ -66,7 +75,7 @@ def top(cluster: str | None, interval: float, once: bool, as_json: bool) -> None
     elif sys.stdout.isatty():
         from vkd.cli.watch import watch  # noqa: PLC0415 - imports rich
 
-        watch(HEAD, ([_cells(row) for row in found] for found in readings))
+        watch(HEAD, ([_cells(row) for row in found] for found in readings), SPARE)
     else:
         for found in readings:
             show(found)
@@ -74,7 +83,11 @@ def top(cluster: str | None, interval: float, once: bool, as_json: bool) -> None
 
 def show(found: list[Rates]) -> None:
     """Print one interval as a table."""
-    emit_table(HEAD, [_cells(row) for row in found])
+    rows = [_cells(row) for row in found]
+    kept = list(range(len(HEAD)))
+    if sys.stdout.isatty():
+        kept = fitting(HEAD, rows, shutil.get_terminal_size().columns, SPARE)
+    emit_table([HEAD[at] for at in kept], [[row[at] for at in kept] for row in rows])
 
 
 def _readings(cluster: str | None, interval: float) -> Iterator[list[Rates]]:
@@ -89,7 +102,7 @@ def _readings(cluster: str | None, interval: float) -> Iterator[list[Rates]]:
 
 
 def _read(cluster: str | None) -> dict[tuple[str, str], Load]:
-    return {(load.cluster, load.name): load for load in ask("top", list[Load], cluster=cluster) or []}
+    return {(load.cluster, load.name): load for load in ask_clusters("top", list[Load], cluster) or []}
 
 
 def _cells(row: Rates) -> tuple[str, ...]:

@@ -22,6 +22,9 @@ DEFAULT_FILES = (Path("cluster.toml"), Path("configs/cluster.toml"))
 
 INTERRUPTED = 130
 
+#: States in which a guest is started by `up`, changed or not.
+_IDLE = ("stopped", "failed")
+
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
@@ -40,8 +43,9 @@ def up(file: Path | None, dry_run: bool, wait: bool, timeout: float | None, as_j
     known = rows()
     ours = [row for row in known if row.cluster == loaded.cluster.name]
     loaded.check_host(available_memory(), {row.name: row.memory for row in ours if row.pid is not None})
+    idle = [row.name for row in ours if row.state in _IDLE and row.name in loaded.cluster.guests]
     if dry_run:
-        _show_changes(_dry_run(loaded, bool(known)), as_json)
+        _show_changes(_dry_run(loaded, bool(known)), idle, as_json)
         return None
     client = connect(start=True, timeout=None)
     assert client is not None  # noqa: S101 - with `start` there is one
@@ -63,7 +67,7 @@ def up(file: Path | None, dry_run: bool, wait: bool, timeout: float | None, as_j
     if as_json:
         emit_json(result)
     else:
-        _sum_up(result, wait)
+        _sum_up(result, idle, wait)
     failures(result.guests, view.board)
     return None
 
@@ -104,11 +108,11 @@ def _watch(stream: Generator[Event, None, Any], view: View) -> UpResult:
             return msgspec.convert(end.value, UpResult)
 
 
-def _sum_up(result: UpResult, wait: bool) -> None:
+def _sum_up(result: UpResult, idle: list[str], wait: bool) -> None:
     changes = msgspec.convert(result.changes, Changes)
     ready = [row for row in result.guests if row.state == "ready"]
     if changes.nothing:
-        click.echo("nothing to change")
+        click.echo(f"started: {', '.join(idle)}" if idle else "nothing to change")
     if wait and ready:
         names = ", ".join(row.name for row in ready)
         click.echo(f"ready: {names}")
@@ -133,7 +137,8 @@ def _say_how_to_go_on(loaded: Loaded) -> None:
     click.echo(f"  {_program()} down {loaded.cluster.name}  ends it", err=True)
 
 
-def _show_changes(changes: Changes, as_json: bool) -> None:
+def _show_changes(changes: Changes, idle: list[str], as_json: bool) -> None:
+    """Print what would change; guests that are `idle` would be started, whatever else."""
     if as_json:
         emit_json(changes)
         return
@@ -142,6 +147,7 @@ def _show_changes(changes: Changes, as_json: bool) -> None:
     lines += [f"+ guest {name}" for name in changes.added]
     for name, change in changes.changed.items():
         lines.append(f"~ guest {name}: {', '.join(change.keys)}{' (restart)' if change.restart else ''}")
+    lines += [f"~ guest {name}: (start)" for name in idle if name not in changes.changed]
     lines += [f"- guest {name}" for name in changes.removed]
     lines += [f"- network {name}" for name in changes.removed_networks]
     click.echo("\n".join(lines) or "nothing to change")

@@ -77,7 +77,8 @@ def load(path: Path) -> Loaded:
         with path.open("rb") as file:
             data = file.read(MAX_FILE + 1)
     except OSError as error:
-        raise ConfigError(f"cannot read the cluster file {path}: {error.strerror}", hint="vkd up FILE") from error
+        reason = error.strerror or error
+        raise ConfigError(f"cannot read the cluster file: {reason}: {path}", hint="vkd up FILE") from error
     if len(data) > MAX_FILE:
         raise ConfigError(f"{path} is longer than {MAX_FILE} bytes; it cannot be a cluster file")
     try:

@@ -25,6 +25,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     #: DNS domain of the guests' names on this network.
     domain: str
     mtu: int
+    #: Whether guests reach services on the host's 127.0.0.1 at the gateway's address.
+    host_loopback: bool = False
 
 
 class Nic(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,4 +55,5 @@ def _network(name: str, table: Mapping[str, Any], subnet: str, cluster: str) -> 
         dns_address=dns_address(subnet) if keys.gateway else None,
         domain=keys.domain or f"{cluster}.vkd",
         mtu=keys.mtu,
+        host_loopback=keys.host_loopback,
     )

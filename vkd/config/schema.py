@@ -51,6 +51,9 @@ class NetworkTable(Table):
         _key("DNS domain of the guests' names.", "demo.vkd", values.DOMAIN, "`NAME.vkd`, NAME the cluster's"),
     ] = UNSET
     mtu: Annotated[int, Meta(ge=576, le=65521), _key("Longest packet, bytes.", 9000)] = 1500
+    host_loopback: Annotated[
+        bool, _key("Whether guests reach services on this machine's 127.0.0.1, at the gateway's address.", True)
+    ] = False
 
 
 class NicTable(Table):

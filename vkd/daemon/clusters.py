@@ -9,7 +9,7 @@ import trio
 
 from vkd.config import Changes
 from vkd.config.model import Cluster as Config
-from vkd.errors import NotFoundError, VkdError
+from vkd.errors import ConfigError, NotFoundError
 from vkd.supervisor.cluster import Cluster, GetImage
 from vkd.supervisor.context import Context
 from vkd.supervisor.guest import Guest
@@ -104,7 +104,7 @@ class Clusters:
         return [self.by_name[name]]
 
     def guest(self, reference: str) -> Guest:
-        """Return the guest that `NAME` or `CLUSTER/NAME` means. Raises `NotFoundError`, or `VkdError` if several."""
+        """Return the guest that `NAME` or `CLUSTER/NAME` means. Raises `NotFoundError`, or `ConfigError` if several."""
         cluster, _, name = reference.rpartition("/")
         if cluster:
             return self.some(cluster)[0].guest(name)
@@ -113,7 +113,7 @@ class Clusters:
             raise NotFoundError.named("guest", name, {guest.name for guest in self._guests()})
         if len(found) > 1:
             names = ", ".join(f"{guest.cluster}/{guest.name}" for guest in found)
-            raise VkdError(f"several guests are named {name!r}", hint=f"name one of: {names}")
+            raise ConfigError(f"several guests are named {name!r}", hint=f"name one of: {names}")
         return found[0]
 
     def _guests(self) -> Iterator[Guest]:

@@ -223,7 +223,10 @@ class Service:
     async def _events(self, call: Call) -> None:
         cluster = _argument(call, "cluster", str | None, default=None)
         with self._news.follow(cluster) as follower:
-            for event in self._news.past(cluster):
+            past = self._news.past(cluster)
+            if not past:
+                self._clusters.some(cluster)  # raises if there is none of that name
+            for event in past:
                 await call.send(_plain(event))
             if _argument(call, "follow", bool, default=False):
                 # Following keeps a daemon on demand for as long as there is something to follow, no longer.

@@ -179,8 +179,15 @@ def _archive(cache: Cache, mirror: str | None, watcher: Watcher, *, refresh: boo
 
 
 def _current(cache: Cache, name: str, recipe: str) -> Image | None:
-    """Return the build in use, if there is one of this recipe; raises ImageError when a file of it has changed."""
-    image = _read(cache.images(name) / "current", name, recipe)
+    """Return the build in use, if there is one of this recipe; raises ImageError when a file of it has changed.
+
+    Where another version of vkd has put its own in use, ours that is still there does: neither is built time and again.
+    """
+    folder = cache.images(name)
+    image = _read(folder / "current", name, recipe)
+    if image is None:
+        others = (_read(path, name, recipe) for path in folder.glob("*") if not path.is_symlink())
+        image = max((found for found in others if found), key=lambda found: found.built, default=None)
     if image is not None:
         noted = json.loads((image.kernel.parent / "image.json").read_bytes())["sha256"]
         for path in (image.kernel, image.initrd):

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from vkd.images.keys import known_hosts_line, make_ssh_key, public_line
+from vkd.paths import ensure_private
 
 #: The folder, in the cluster's runtime folder, that ssh reads; no guest can have that name.
 FOLDER = "@ssh"
@@ -43,8 +44,8 @@ def alias(cluster: str, guest: str) -> str:
 
 def write(keys: Keys, cluster: str, folder: Path) -> None:
     """Put the login key and `known_hosts` where ssh reads them, in the cluster's runtime folder."""
-    ours = folder / FOLDER
-    ours.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The first to be made in that folder: what the others put there is nobody else's to read, whatever its mode.
+    ours = ensure_private(ensure_private(folder) / FOLDER)
     _write(ours / IDENTITY, keys.login)
     lines = [known_hosts_line(alias(cluster, name), public_line(key)) for name, key in sorted(keys.hosts.items())]
     _write(ours / KNOWN_HOSTS, "".join(lines).encode())

@@ -101,6 +101,9 @@ class Network:
         self._known = known
         self._save = save
         self._bell = Bell()
+        self._telling = trio.Lock()
+        #: Whether the switch has taken over what the file says.
+        self._told = False
 
     def write(self, spec: dict[str, Any]) -> bool:
         """Put the switch's specification in place; return whether it differs from the one before."""
@@ -113,6 +116,7 @@ class Network:
         temporary.write_bytes(packed)
         temporary.chmod(0o600)
         temporary.replace(path)
+        self._told = False
         return True
 
     async def answered(self) -> None:
@@ -129,11 +133,13 @@ class Network:
 
     async def apply(self, spec: dict[str, Any]) -> None:
         """Let the running switch take over `spec`. Raises `VkdError`."""
-        if self.write(spec):
-            try:
-                await self._host.call(self.folder, "apply", spec=spec)
-            except OSError as error:
-                log.info("network %s is not there to apply to (%s); it reads the file when it is", self.name, error)
+        self.write(spec)
+        if self._told:
+            return
+        try:
+            await self._tell()
+        except OSError as error:
+            log.info("network %s is not there to apply to (%s); it is told when it is", self.name, error)
 
     async def run(self) -> None:
         """Supervise until cancelled; a cancelled supervision leaves the switch running."""
@@ -186,16 +192,28 @@ class Network:
             self._let_go()
 
     async def _await_answer(self) -> None:
+        """Have the switch take over the file: one that was adopted may have read another, of a killed daemon."""
+        delay = _POLL
         while True:
             try:
-                await self._host.call(self.folder, "ping")
-            except (OSError, VkdError) as error:
+                await self._tell()
+            except OSError as error:
                 self.failure = str(error)
-                await trio.sleep(_POLL)
+            except VkdError as error:
+                self.failure = str(error)
+                delay = min(delay * 2, LONGEST_DELAY)
             else:
                 self.up = True
                 self._bell.ring()
                 return
+            await trio.sleep(delay)
+
+    async def _tell(self) -> None:
+        """Let the running switch take over the file. Raises `OSError` without an answer, `VkdError` if it refuses."""
+        async with self._telling:
+            self._told = False
+            await self._host.call(self.folder, "apply", spec=msgpack.unpackb((self.folder / SPEC).read_bytes()))
+            self._told = True
 
     def _last_words(self, status: int) -> str:
         """Return what a switch that gave up said last, as it is shown behind its status."""

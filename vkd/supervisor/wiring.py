@@ -58,6 +58,7 @@ def switch_spec(cluster: Cluster, name: str, ssh_ports: Mapping[str, int | None]
         "dns_address": network.dns_address,
         "domain": network.domain,
         "mtu": network.mtu,
+        "host_loopback": network.host_loopback,
         "ports": [port for guest in cluster.guests.values() for port in _ports(guest, name)],
         "forwards": [
             forward

@@ -69,7 +69,7 @@ def test_piped_input_is_typed_and_the_console_printed_until_it_ends(guest: socke
             received = b""
             while b"\n" not in received:
                 received += line.recv(100)
-            line.sendall(b"you said " + received)
+            line.sendall(b"\x1b[6nyou said " + received)
 
     thread = threading.Thread(target=serve)
     thread.start()

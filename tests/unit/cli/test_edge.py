@@ -80,6 +80,19 @@ def test_without_a_daemon_lists_are_empty(vkd: Vkd) -> None:
     assert vkd("ssh-config").out == ""
 
 
+@pytest.mark.parametrize("command", ["ps", "events", "top", "down"])
+def test_without_a_daemon_there_is_no_cluster(vkd: Vkd, command: str) -> None:
+    result = vkd(command, "nope")
+    assert (result.code, result.out) == (3, "")
+    assert result.err.startswith("vkd: no cluster 'nope'\n")
+
+
+def test_a_file_that_cannot_be_read_is_told_by_vkd(vkd: Vkd) -> None:
+    result = vkd("up", "nofile.toml")
+    assert result.code == 2
+    assert result.err.startswith("vkd: cannot read the cluster file: No such file or directory: nofile.toml\n")
+
+
 def test_the_unexpected_is_one_line_and_a_traceback_on_demand(vkd: Vkd, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("first line\nsecond line")

@@ -29,6 +29,11 @@ def test_ps_is_a_table_without_empty_columns(vkd: Vkd, daemon: FakeDaemon) -> No
     assert lines[2].split() == ["demo", "b", "ready", "ssh", "-", "1", "128", "MiB", "10.77.0.11", "2202", "2"]
 
 
+def test_ps_without_guests_has_the_usual_head(vkd: Vkd, daemon: FakeDaemon) -> None:
+    daemon.rows.clear()
+    assert vkd("ps").out.split() == ["CLUSTER", "NAME", "STATE", "STAGE", "UP", "CPUS", "MEMORY", "ADDRESS", "SSH"]
+
+
 def test_ps_json_has_every_field(vkd: Vkd, daemon: FakeDaemon) -> None:
     daemon.rows.append(row("c", state="stopped"))
     found = json.loads(vkd("ps", "--json").out)
@@ -94,6 +99,21 @@ def test_events_are_lines_or_json_lines(vkd: Vkd, daemon: FakeDaemon) -> None:
     ]
     found = [json.loads(line) for line in vkd("events", "demo", "-f", "--json").out.splitlines()]
     assert found[0] == {"time": 1.5, "kind": "stage", "cluster": "demo", "guest": "a", "stage": "kernel"}
+
+
+def test_logs_ask_nothing_of_a_terminal(vkd: Vkd, daemon: FakeDaemon, tmp_path: Path) -> None:
+    (tmp_path / "console.log").write_bytes(b"\x1b[6na:/# \x1b[31mred\x1b[m\n")
+    assert vkd("logs", "a").out == "a:/# \x1b[31mred\x1b[m\n"
+
+
+def test_down_all_names_guests_with_their_clusters(vkd: Vkd, daemon: FakeDaemon) -> None:
+    def down(_args: dict[str, Any]) -> Generator[Event, None, dict[str, list[str]]]:
+        yield Event(time=1.0, kind="state", cluster="demo", guest="a", state="stopped")
+        return {"clusters": ["demo"]}
+
+    daemon.scripts["down"] = down
+    assert vkd("down", "--all").out == "demo/a: stopped (0.0 s)\ndemo is down\n"
+    assert vkd("down").out == "a: stopped (0.0 s)\ndemo is down\n"
 
 
 def test_logs(vkd: Vkd, daemon: FakeDaemon, tmp_path: Path) -> None:
@@ -174,6 +194,17 @@ def test_doctor_says_whether_there_are_windows(
     found = {one["name"]: one for one in json.loads(vkd("doctor", "--json").out)}["windows"]
     assert found["status"] == status
     assert reason is None or (reason in found["detail"] and "sysctl" in found["hint"])
+
+
+@pytest.mark.parametrize(("groups", "status"), [("0\t2147483647\n", "ok"), ("1\t0\n", "warning"), ("", "warning")])
+def test_doctor_says_whether_guests_can_ping(
+    vkd: Vkd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, groups: str, status: str
+) -> None:
+    (tmp_path / "range").write_text(groups)
+    monkeypatch.setattr(checks, "_PING_GROUPS", tmp_path / "range")
+    found = {one["name"]: one for one in json.loads(vkd("doctor", "--json").out)}["ping"]
+    assert found["status"] == status
+    assert status == "ok" or not groups or "sysctl net.ipv4.ping_group_range" in found["hint"]
 
 
 def test_validate(vkd: Vkd, tmp_path: Path) -> None:

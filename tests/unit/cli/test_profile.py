@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.cli.conftest import Vkd
 from tests.unit.cli.fake import FakeDaemon
 from tests.unit.profile.kernels import BASE, btf, kallsyms
 from vkd.api import Load
+from vkd.cli.output import fitting
 from vkd.cli.rates import rates
-from vkd.cli.top import human_count
+from vkd.cli.top import HEAD, SPARE, human_count
 from vkd.profile.sample import SUPERVISOR, USER, Batch, Sample
 from vkd.vkernel.spec import SPEC, Spec, write_atomically
 
@@ -121,6 +124,7 @@ def test_without_samples_there_is_no_table(vkd: Vkd, sampled: FakeDaemon) -> Non
 
     sampled.scripts["profile"] = profile
     assert vkd("profile", "a").out.splitlines()[1] == "idle 100.0 % of the time; of the rest:"
+    assert vkd("profile", "a", "--folded", "-").err == "vkd: no samples: a was idle\n"
     assert vkd("profile", "nobody").code == 3
     assert vkd("profile", "a", "--hz", "0").code == 2
 
@@ -162,6 +166,9 @@ def test_there_are_no_rates_over_a_restart_or_no_time() -> None:
     assert rates(load(1), load(1)) is None
     assert rates(load(1), load(2, pid=8)) is None
     assert rates(load(1), load(2, boots=2)) is None
+    racing = rates(load(1), load(2, machine=machine(2, translated=5100)))
+    assert racing is not None
+    assert racing.translated == 1.0
     idle = rates(load(1), load(2, machine=machine(1)))
     assert idle is not None
     assert (idle.instructions, idle.translated, idle.tlb_misses) == (0, 0, 0)
@@ -188,6 +195,16 @@ def test_top_shows_one_line_a_guest(vkd: Vkd, daemon: FakeDaemon) -> None:
     (found,) = json.loads(vkd("top", "demo", "--once", "-i", "0.1", "--json").out)
     assert (found["name"], found["exits"]["ecalls"]) == ("a", 10.0)
     assert daemon.calls[-1] == ("top", {"cluster": "demo"})
+
+
+@given(st.integers(40, 300))
+def test_top_fits_a_terminal(width: int) -> None:
+    row = ["demo", "a", *["1023 KiB"] * (len(HEAD) - 2)]
+    kept = fitting(HEAD, [row], width, SPARE)
+    assert sum(max(7, len(row[at])) + 2 for at in kept) - 2 <= width
+    names = [HEAD[at] for at in kept]
+    assert names[:1] == ["CLUSTER"] or names[:3] == ["NAME", "CPU", "INSTR/S"]
+    assert set(HEAD) - set(names) == set(SPARE[: len(HEAD) - len(names)])
 
 
 def test_top_goes_on_until_it_is_interrupted(vkd: Vkd, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:

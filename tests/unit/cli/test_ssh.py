@@ -20,6 +20,9 @@ STRICT = [
     "StrictHostKeyChecking=yes",
     'IdentityFile="/k k"',
     "IdentitiesOnly=yes",
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=3",
+    "ConnectTimeout=30",
 ]
 
 
@@ -59,6 +62,14 @@ def test_ssh_gets_strict_options_and_the_words(
     options = [argv[at + 1] for at, word in enumerate(argv) if word == "-o"]
     assert set(STRICT) <= set(options)
     assert argv[argv.index(options[-1]) + 1 :] == rest
+
+
+@pytest.mark.parametrize("command", ["ssh", "exec"])
+def test_an_option_of_ssh_is_no_guest(vkd: Vkd, daemon: FakeDaemon, command: str) -> None:
+    result = vkd(command, "-t", "a", "--", "tty")
+    assert result.code == 2
+    assert "there is no option '-t'" in result.err
+    assert "vkd ssh-config" in result.err
 
 
 def test_exec_needs_a_program(vkd: Vkd, daemon: FakeDaemon) -> None:

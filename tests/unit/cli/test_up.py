@@ -82,6 +82,18 @@ def test_up_that_changes_nothing_says_so(vkd: Vkd, daemon: FakeDaemon, file: Pat
     assert out.splitlines() == ["nothing to change", "ready: a, b", "log in: vkd ssh a"]
 
 
+def test_up_names_the_guests_that_it_started(vkd: Vkd, daemon: FakeDaemon, file: Path) -> None:
+    daemon.rows[1].state = "stopped"
+    assert vkd("up", "--dry-run").out == "~ guest b: (start)\n"
+
+    def start(_args: dict[str, Any]) -> Generator[Event, None, UpResult]:
+        yield state(1.0, "b", "ready")
+        return UpResult(changes={}, guests=[row("a"), row("b")])
+
+    daemon.scripts["up"] = start
+    assert vkd("up").out.splitlines() == ["b: ready (0.0 s)", "started: b", "ready: a, b"]
+
+
 def test_json_is_one_document_and_nothing_else(vkd: Vkd, daemon: FakeDaemon, file: Path) -> None:
     daemon.scripts["up"] = boot
     document = json.loads(vkd("up", "--json").out)

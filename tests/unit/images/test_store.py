@@ -8,7 +8,7 @@ import trio
 
 from tests.unit.images.fakes import RELEASE, Signer, make_archive
 from vkd.errors import ImageError, NotFoundError
-from vkd.images import Identity, ensure, list_images, prune, remove
+from vkd.images import Identity, ensure, list_images, prune, remove, tiny
 from vkd.images.cache import Cache
 from vkd.images.progress import Progress, Watcher
 from vkd.images.store import ensure_sync
@@ -54,6 +54,18 @@ def test_a_lost_build_is_made_again_from_the_cache(mirror: Path, cache: Cache) -
     again = ensure_sync("tiny", None, Watcher())
     assert again.initrd == first.initrd
     assert again.initrd.read_bytes() == initrd
+
+
+def test_two_versions_of_vkd_share_a_cache(mirror: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ensure_sync("tiny", None, Watcher())
+    with monkeypatch.context() as other:
+        other.setattr(tiny, "recipe", lambda: "of another version")
+        theirs = ensure_sync("tiny", None, Watcher())
+        assert list_images() == [theirs]
+    steps: list[Progress] = []
+    assert ensure_sync("tiny", None, Watcher(steps.append)) == first
+    assert steps == []
+    assert list_images() == [theirs]
 
 
 def test_no_mirror_and_nothing_cached(mirror: Path) -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from vether.cli.client import _print_table
+from vether.cli.client import print_table
 
 
 def test_each_row_is_one_line_however_wide(capsys: pytest.CaptureFixture[str]) -> None:
-    _print_table(
+    print_table(
         [
             {"name": "a", "up": True, "socket": "/x" * 100, "drops": ""},
             {"name": "bb", "up": False, "socket": None, "drops": "full 3"},
@@ -16,5 +16,5 @@ def test_each_row_is_one_line_however_wide(capsys: pytest.CaptureFixture[str]) -
     assert head == ["name", "up", "socket", "drops"]
     assert first == ["a", "yes", "/x" * 100, "-"]
     assert second == ["bb", "no", "-", "full", "3"]
-    _print_table([])
+    print_table([])
     assert capsys.readouterr().out == "(none)\n"

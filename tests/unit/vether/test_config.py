@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vether.config import Spec, convert_untrusted, to_map
+from vether.config import Spec, changed_peers, convert_untrusted, to_map
 from vether.errors import SpecError
+from vether.peerspec import PeerSpec, TunnelSpec
+from vether.ports import KINDS
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
@@ -15,6 +17,12 @@ values = st.recursive(
     max_leaves=8,
 )
 keys = st.sampled_from(Spec.__struct_fields__)
+port_keys = st.sampled_from(sorted({key for kind in KINDS.values() for key in kind.__struct_fields__}))
+foreign = st.builds(
+    lambda kind, keys: {"name": "x", "kind": kind, **keys},
+    st.sampled_from(sorted(KINDS)),
+    st.dictionaries(port_keys, st.text() | st.integers() | st.sampled_from(["/x", "127.0.0.1:1", "[::1]:1"])),
+)
 
 
 def port(**more: object) -> dict[str, Any]:
@@ -25,7 +33,7 @@ def forward(**more: object) -> dict[str, Any]:
     return {"name": "lan", "forwards": [{"guest": "10.77.0.9", "guest_port": 22, **more}]}
 
 
-@given(values | st.dictionaries(keys, values))
+@given(values | st.dictionaries(keys, values) | st.builds(lambda port: {"name": "lan", "ports": [port]}, foreign))
 def test_anything_is_a_specification_or_a_specification_error(raw: object) -> None:
     try:
         spec = convert_untrusted(raw)
@@ -55,7 +63,17 @@ def test_what_is_not_given_follows_from_what_is() -> None:
         ({"name": "lan", "gateway_address": "10.77.1.1"}, "gateway_address: 10.77.1.1 is not a host's address"),
         (port(name="a"), "ports[1].name: there is a port 'a' already"),
         (port(name="gateway"), "ports[1].name: there is a port 'gateway' already"),
-        (port(kind="tap"), "ports[1].kind: invalid enum value 'tap'"),
+        (port(kind="gast"), "ports[1].kind: no kind 'gast'"),
+        (port(kind=7), "ports[1].kind: no kind 7"),
+        (port(remote="/x"), "ports[1]: no key 'remote'"),
+        (port(kind="dgram"), "missing required field `remote`"),
+        (port(kind="dgram", remote="x"), "ports[1].remote: 'x' is not an absolute path"),
+        (port(kind="fd", fd=2), "ports[1].fd: 2 is not the number of a descriptor"),
+        (port(kind="stream", listen="10.0.0.1:7000"), "ports[1].listen: 10.0.0.1 is not an address of the loopback"),
+        (port(kind="stream", listen="127.0.0.1:0"), "ports[1].listen: '127.0.0.1:0' is not ADDRESS:PORT"),
+        (port(kind="stream", listen="::1:7000"), "ports[1].listen: '::1:7000' is not ADDRESS:PORT"),
+        (port(kind="stream", listen="localhost:7000"), "ports[1].listen: 'localhost:7000' is not ADDRESS:PORT"),
+        (port(split_horizon=-1), "ports[1].split_horizon: -1 is not between 0 and 4294967295"),
         (port(mac="01:00:00:00:00:01"), "ports[1].mac: '01:00:00:00:00:01' is not a unicast address"),
         (port(address="10.77.0.1"), "ports[1].address: 10.77.0.1 is gateway_address's already"),
         (port(address="10.77.0.255"), "ports[1].address: 10.77.0.255 is not a host's address"),
@@ -81,3 +99,12 @@ def test_two_ports_may_not_share_a_name_an_address_or_a_mac() -> None:
     twice = {"guest": "10.77.0.9", "guest_port": 22, "host_port": 8022}
     with pytest.raises(SpecError, match="forwarded twice"):
         convert_untrusted({"name": "lan", "forwards": [twice, twice]})
+
+
+def test_peers_get_new_ports_when_they_or_the_tunnel_change() -> None:
+    a, b, moved = (PeerSpec(name=name, public_key=key) for name, key in (("a", "1"), ("b", "2"), ("b", "3")))
+    before = Spec(name="lan", tunnel=TunnelSpec(key="k"), peers=(a, b))
+    assert changed_peers(before, before) == set()
+    assert changed_peers(before, Spec(name="lan", tunnel=TunnelSpec(key="k"), peers=(a, moved))) == {"b"}
+    assert changed_peers(before, Spec(name="lan", tunnel=TunnelSpec(key="k"), peers=(b,))) == {"a"}
+    assert changed_peers(before, Spec(name="lan", tunnel=TunnelSpec(key="l"), peers=(a, b))) == {"a", "b"}

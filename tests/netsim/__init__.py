@@ -1,0 +1,1 @@
+"""Simulations of many bridges under a fake clock."""
