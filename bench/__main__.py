@@ -17,6 +17,7 @@ from bench.figure import PEERS, Figure
 from bench.options import Options
 from bench.plot import draw
 from bench.report import document, page, save, table
+from bench.switch import measure as switches
 from vkd.errors import VkdError
 
 MEASUREMENTS: dict[str, Callable[[Options], Sequence[Figure]]] = {
@@ -25,9 +26,10 @@ MEASUREMENTS: dict[str, Callable[[Options], Sequence[Figure]]] = {
     "commands": commands.measure,
     "suite": suite.measure,
     "debian": debian.measure,
+    "vether": switches.measure,
 }
 #: The measurements that can be had a row at a time.
-ROWS = {"suite": suite.ROWS, "debian": debian.ROWS}
+ROWS = {"suite": suite.ROWS, "debian": debian.ROWS, "vether": switches.ROWS}
 TREE = Path(__file__).parents[1]
 WHOLE, PART = TREE / "docs" / "bench", TREE / "bench" / "results"
 

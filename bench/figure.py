@@ -7,6 +7,10 @@ from statistics import median
 #: The machines that are compared, and how they are called in tables.
 PEERS = {"ours": "ours", "qemu": "QEMU", "native": "native", "uml": "UML"}
 
+#: What moves frames beside our switch: the kernel's bridge or its own tunnels, and VDE.
+SWITCHES = {"kernel": "the kernel", "vde": "vde_switch"}
+NAMES = PEERS | SWITCHES
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -81,5 +85,5 @@ class Figure:
 
     def _words(self, goal: Bound | Against) -> str:
         if isinstance(goal, Against):
-            return f"{goal.times:.2g}x {PEERS[goal.peer]}"
+            return f"{goal.times:.2g}x {NAMES[goal.peer]}"
         return f"{'>=' if self.higher_is_better else '<='} {goal.limit:g} {self.unit}"

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.figure import PEERS, Figure
-
-OTHERS = tuple(peer for peer in PEERS if peer != "ours")
-HEAD = ("row", "what", "unit", *PEERS.values(), *(f"x {PEERS[peer]}" for peer in OTHERS), "goal", "reached")
+from bench.figure import NAMES, PEERS, SWITCHES, Figure
 
 
 def table(figures: Sequence[Figure]) -> str:
     """Return the figures as a Markdown table that is aligned for the eye as well, and why values are missing."""
-    rows = [HEAD, *map(_cells, figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    peers = _peers(figures)
+    others = [f"x {NAMES[peer]}" for peer in peers if peer != "ours"]
+    head = ("row", "what", "unit", *(NAMES[peer] for peer in peers), *others, "goal", "reached")
+    rows = [head, *(_cells(figure, peers) for figure in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([lines[0], rule, *lines[1:], *_problems(figures)])
@@ -40,9 +40,16 @@ def save(path: Path, facts: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def _cells(figure: Figure) -> tuple[str, ...]:
-    values = (_number(figure.value(peer)) for peer in PEERS)
-    ratios = (_number(figure.ratio(peer)) for peer in OTHERS)
+def _peers(figures: Sequence[Figure]) -> tuple[str, ...]:
+    """Return who is compared: the machines, and the switches that have a figure; without machines only those."""
+    used = {peer for figure in figures for peer in (*figure.rounds, *figure.problems)}
+    machines = () if used and used <= {"ours", *SWITCHES} and used & SWITCHES.keys() else tuple(PEERS)
+    return (*(machines or ("ours",)), *(peer for peer in SWITCHES if peer in used))
+
+
+def _cells(figure: Figure, peers: Sequence[str]) -> tuple[str, ...]:
+    values = (_number(figure.value(peer)) for peer in peers)
+    ratios = (_number(figure.ratio(peer)) for peer in peers if peer != "ours")
     reached = {None: "", True: "yes", False: "NO"}[figure.reached]
     return figure.name, figure.title, figure.unit, *values, *ratios, figure.goal, reached
 
@@ -57,19 +64,20 @@ def _problems(figures: Sequence[Figure]) -> list[str]:
     for figure in figures:
         for peer, reason in figure.problems.items():
             rows.setdefault((peer, reason), []).append(figure.name)
-    lines = [f"* {PEERS[peer]} {reason} ({', '.join(names)})" for (peer, reason), names in rows.items()]
+    lines = [f"* {NAMES[peer]} {reason} ({', '.join(names)})" for (peer, reason), names in rows.items()]
     return ["", *lines] if lines else []
 
 
 def _facts(figure: Figure) -> dict[str, Any]:
+    peers = _peers([figure])
     return {
         "name": figure.name,
         "title": figure.title,
         "unit": figure.unit,
         "higher_is_better": figure.higher_is_better,
-        "median": {peer: figure.value(peer) for peer in PEERS},
+        "median": {peer: figure.value(peer) for peer in peers},
         "rounds": {peer: list(values) for peer, values in figure.rounds.items()},
-        "ratio": {peer: figure.ratio(peer) for peer in OTHERS},
+        "ratio": {peer: figure.ratio(peer) for peer in peers if peer != "ours"},
         "goal": figure.goal,
         "reached": figure.reached,
         "problems": dict(figure.problems),

@@ -1,0 +1,1 @@
+"""The switch beside the kernel's bridge and VDE, between hosts that are network namespaces."""

@@ -1,0 +1,123 @@
+"""Throughput, packet rates and round trips between two hosts, through each switch in turn, in rounds."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from bench.figure import Figure
+from bench.goals import goals
+from bench.options import Options
+from bench.process import terminate
+from bench.switch.hosts import Host
+from bench.switch.wires import SWITCHED, TUNNELLED, B, Pair
+
+#: What all need; vde_switch is needed for its own values only.
+PROGRAMS = ("ip", "iperf3", "ping")
+SECONDS, PINGS = 5.0, 20_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: what it measures between two hosts, given the share of the work."""
+
+    unit: str
+    title: str
+    wires: dict[str, Callable[[], AbstractContextManager[Pair]]]
+    run: Callable[[Pair, float], float]
+    higher_is_better: bool = True
+
+
+def _iperf(pair: Pair, seconds: float, *options: str) -> dict[str, float]:
+    """Run iperf3 from the first host to the second and return the sum of what was received."""
+    a, b = pair
+    server = subprocess.Popen(b.command("iperf3", "-s", "-1", "-B", B), stdout=subprocess.DEVNULL)
+    try:
+        _listening(b)
+        text = a.run("iperf3", "-J", "-c", B, "-t", str(max(1, round(seconds))), *options, seconds=seconds + 30)
+    finally:
+        terminate(server)
+    ended = json.loads(text)["end"]
+    received: dict[str, float] = ended.get("sum_received") or ended["sum"]
+    return received
+
+
+def _listening(host: Host) -> None:
+    for _ in range(500):
+        if "5201" in host.run("ss", "-Hltn"):
+            return
+        time.sleep(0.01)
+    raise RuntimeError("iperf3 does not listen")
+
+
+def _tcp(pair: Pair, scale: float) -> float:
+    return _iperf(pair, SECONDS * scale)["bits_per_second"] / 1e9
+
+
+def _small(pair: Pair, scale: float) -> float:
+    """Frames of 64 bytes: 18 of payload behind Ethernet's, IP's and UDP's headers, and 4 of the checksum."""
+    received = _iperf(pair, SECONDS * scale, "-u", "-b", "0", "-l", "18")
+    arrived = received["packets"] - received["lost_packets"]
+    return arrived / received["seconds"] / 1e3
+
+
+def _rtt(pair: Pair, scale: float) -> float:
+    said = pair[0].run("ping", "-q", "-f", "-c", str(max(100, round(PINGS * scale))), B)
+    found = re.search(r"= [\d.]+/([\d.]+)/", said)
+    if found is None:
+        raise RuntimeError("no answer to pings")
+    return float(found[1]) * 1e3
+
+
+TABLE = {
+    "tap tcp": Row("Gbit/s", "one TCP stream, TAP to TAP; the bridge has veth pairs", SWITCHED, _tcp),
+    "tap small": Row("kpackets/s", "UDP in frames of 64 bytes, as iperf3 makes them", SWITCHED, _small),
+    "tap rtt": Row("us", "flood ping", SWITCHED, _rtt, higher_is_better=False),
+    "vxlan tcp": Row("Gbit/s", "one TCP stream through a tunnel over a veth pair", TUNNELLED, _tcp),
+    "vxlan rtt": Row("us", "flood ping through the tunnel", TUNNELLED, _rtt, higher_is_better=False),
+}
+ROWS = tuple(TABLE)
+
+
+def measure(options: Options) -> Sequence[Figure]:
+    """Measure each row on all switches before the next, in rounds."""
+    rows = {name: row for name, row in TABLE.items() if options.wants(name)}
+    lacking = _lacking()
+    values: dict[str, dict[str, list[float]]] = {name: {} for name in rows}
+    problems: dict[str, dict[str, str]] = {name: {} for name in rows}
+    for _ in range(options.rounds):
+        for name, row in rows.items():
+            for peer, wire in row.wires.items():
+                if lacking or (peer == "vde" and shutil.which("vde_switch") is None):
+                    problems[name][peer] = lacking or "is not installed"
+                    continue
+                try:
+                    with wire() as pair:
+                        pair[0].run("ping", "-c", "2", "-i", "0.1", "-W", "2", B)
+                        values[name].setdefault(peer, []).append(row.run(pair, options.scale))
+                except (OSError, RuntimeError, subprocess.SubprocessError, KeyError) as error:
+                    problems[name][peer] = f"failed: {error}"
+    return [
+        Figure(
+            name,
+            row.unit,
+            values[name],
+            goals(name) if name != "vxlan rtt" else (),
+            higher_is_better=row.higher_is_better,
+            title=row.title,
+            problems=problems[name],
+        )
+        for name, row in rows.items()
+    ]
+
+
+def _lacking() -> str | None:
+    if os.geteuid() != 0:
+        return "needs root: it makes network namespaces"
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    return f"needs {', '.join(missing)}" if missing else None
