@@ -9,6 +9,8 @@ SOURCES := pyproject.toml $(shell find core -name target -prune -o \( -name '*.r
 HEADERS := $(shell $(PYTHON) -c 'import os, sysconfig; print(*filter(os.path.exists, [sysconfig.get_path("include") + "/Python.h"]))')
 EXTRAS  := dev$(if $(HEADERS),$(shell echo ,)tap)
 CONFIG ?= configs/cluster.toml
+# A shared machine may stand still for longer than any test waits. What failed is run once more; what fails twice, fails.
+AGAIN  := echo "once more, what failed:" && $(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
 
 .PHONY: help build up down test lint bench fuzz docs clean
 
@@ -40,7 +42,7 @@ down: build
 test: build
 	@$(PYTHON) scripts/hostdeps.py run test
 	$(CARGO) test --manifest-path core/Cargo.toml --quiet
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) || { test $$? -eq 1 && $(AGAIN); }
 
 lint: build
 	$(BIN)/ruff check .
