@@ -1,4 +1,4 @@
-"""`python -m tests.isa.exhausted ELF FREE`: run `windows.S` (with KEYS) while the host has FREE mappings to give.
+"""`python -m tests.isa.exhausted ELF FREE`: run a program (with KEYS) while the host has FREE mappings to give.
 
 In a process of its own, for it lacks them itself. When the program asks for a key all others are taken that
 `vm.max_map_count` allows; when it asks again they are given back. The status is 0 when it has gone on to its end.

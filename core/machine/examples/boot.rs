@@ -136,7 +136,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let threads: Vec<_> = (0..o.harts)
         .map(|id| {
-            let mut hart = Hart::new(Arc::clone(&platform), id);
+            let mut hart = Hart::new(Arc::clone(&platform), id).expect("a hart");
             if o.firmware {
                 hart.reset_to(program.entry, id as u64, dtb, Privilege::Machine);
                 hart.set_x(12, info);

@@ -69,7 +69,7 @@ fn main() {
     let rounds = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(5);
     for (name, large) in [("4 KiB", false), ("2 MiB", true)] {
         let (ram, view) = space(large);
-        let mut tlb = Tlb::new();
+        let mut tlb = Tlb::new().expect("a TLB");
         tlb.switch(&view);
         for kind in [Access::Load, Access::Store] {
             let hit = best(rounds, 1 << 22, |i| access(&mut tlb, &ram, &view, random(i, 1 << 20), kind));
@@ -90,7 +90,7 @@ fn main() {
     let supervisor = View { user: false, ..user };
     let reaching = View { sum: true, ..supervisor };
     let other = View { asid: 2, ..user };
-    let mut tlb = Tlb::new();
+    let mut tlb = Tlb::new().expect("a TLB");
     let pair = |tlb: &mut Tlb, a: &View, b: &View| {
         best(rounds, 1 << 20, |i| {
             let view = if i % 2 == 0 { a } else { b };

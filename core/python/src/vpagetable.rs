@@ -50,13 +50,16 @@ impl VPageTable {
     /// :param format: form of its entries; default: the same.
     /// :param span: its length in bytes; default: the same, or that of the other format.
     /// :param user: whether its accesses are those of users; default: the same.
+    /// :raises ValueError: for a format that is none.
+    /// :raises OSError: when the host has no memory for another.
     #[pyo3(signature = (*, format = None, span = None, user = None))]
     fn attach(&self, format: Option<&str>, span: Option<u64>, user: Option<bool>) -> PyResult<Self> {
         let region = self.lock();
         let same = format.is_none();
         let format = format.map_or(Ok(region.format()), |name| named(name, &FORMATS, "format"))?;
         let span = span.or(if same { region.span() } else { None });
-        Ok(Self::with(Region::over(Arc::clone(region.backing()), format), span, user.unwrap_or(self.user)))
+        let another = Region::over(Arc::clone(region.backing()), format).map_err(os_error)?;
+        Ok(Self::with(another, span, user.unwrap_or(self.user)))
     }
 
     /// Bytes of backing store.

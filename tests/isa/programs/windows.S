@@ -3,6 +3,7 @@
 // With KEYS it waits for a key before the first round and before the middle one, so that somebody may change the circumstances.
 #include "test.h"
 #include "paging.h"
+#include "key.h"
 
 #define RW (PTE_V | PTE_R | PTE_W | PTE_A | PTE_D)
 #define PAGES 128
@@ -30,23 +31,11 @@ in_s:
     la s2, pages
     li s3, 0
 round:
-#ifdef KEYS
     beqz s3, 1f
     li a0, ROUNDS / 2
     bne s3, a0, 3f
-1:  la a0, prompt
-    jal print
-    // Devices have code do without windows if they are accessed all the time.
-    li a0, UART
-2:  li a1, 1000000
-4:  addi a1, a1, -1
-    bnez a1, 4b
-    lbu a1, 5(a0)
-    andi a1, a1, 1
-    beqz a1, 2b
-    lbu a1, 0(a0)
+1:  KEY
 3:
-#endif
     // Every page to another frame, with a number that is its own.
     li s4, 0
 1:  li a0, STEP
@@ -131,7 +120,6 @@ round:
     bne s3, a0, round
     PASS
 
-    .data
-prompt: .asciz "?"
+    .bss
     .balign 4096
 frames: .skip 256 * 4096

@@ -27,6 +27,7 @@ mod trap;
 mod view;
 mod wait;
 
+use std::io;
 use std::sync::Arc;
 
 use crate::irq::HartWires;
@@ -129,10 +130,12 @@ pub struct Hart {
 impl Hart {
     /// Hart `id` of `platform`. With the built-in SBI it is stopped until [`Hart::reset_to`] or HSM starts it.
     ///
+    /// # Errors
+    /// The host's, when it has no memory for the hart's TLB.
+    ///
     /// # Panics
     /// When the platform has no such hart.
-    #[must_use]
-    pub fn new(platform: Arc<Platform>, id: usize) -> Self {
+    pub fn new(platform: Arc<Platform>, id: usize) -> io::Result<Self> {
         let wires = Arc::clone(&platform.wires[id]);
         let mut hart = Self {
             x: [0; 256],
@@ -145,7 +148,7 @@ impl Hart {
             pmp: Pmp::new(),
             exception: Exception::illegal(),
             reservation: Reservation::NONE,
-            tlb: Tlb::new(),
+            tlb: Tlb::new()?,
             fetch_view: View::BARE,
             data_view: View::BARE,
             data_privilege: Privilege::Machine,
@@ -175,7 +178,7 @@ impl Hart {
         }
         hart.resume_stores();
         hart.update_views();
-        hart
+        Ok(hart)
     }
 
     /// Start at `pc` in `privilege` with `a0` and `a1` set, address translation and interrupts off.

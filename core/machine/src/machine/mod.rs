@@ -266,7 +266,10 @@ impl Drop for Machine {
 
 /// A hart's thread.
 fn run(platform: Arc<Platform>, id: usize, entry: Entry) {
-    let mut hart = Hart::new(platform, id);
+    let mut hart = match Hart::new(Arc::clone(&platform), id) {
+        Ok(hart) => hart,
+        Err(error) => return platform.end(Exit::Fault(format!("no memory for hart {id}: {error}"))),
+    };
     if entry.all || id == 0 {
         hart.reset_to(entry.pc, id as u64, entry.tree, entry.privilege);
         hart.set_x(A2, entry.info);

@@ -17,7 +17,11 @@ use crate::power::Exit;
 fn caller(platform: &Arc<Platform>, id: usize, extension: u64, function: u64, args: &[u64]) -> Hart {
     let at = CODE + 0x1000 * id as u64;
     write(platform, at, &[ECALL, STOP[0], STOP[1]]);
-    let mut hart = Hart::new(Arc::clone(platform), id).with(A7, extension).with(A6, function).with(31, FINISHER.base);
+    let mut hart = Hart::new(Arc::clone(platform), id)
+        .expect("a hart")
+        .with(A7, extension)
+        .with(A6, function)
+        .with(31, FINISHER.base);
     hart.reset_to(at, 0, 0, Privilege::Supervisor);
     for (i, arg) in args.iter().enumerate() {
         hart = hart.with(A0 + i as u32, *arg);
@@ -96,7 +100,7 @@ fn harts_start_and_tell_their_state() {
     let (platform, _) = board(2, true);
     // The started hart stores its id and its argument, then ends the machine. a2 points to data by auipc.
     write(&platform, CODE + 0x1000, &[0x0000_7617, sd(A0, A2, 0), sd(A1, A2, 8), 0x0010_0fb7, STOP[0], STOP[1]]);
-    let mut second = Hart::new(Arc::clone(&platform), 1);
+    let mut second = Hart::new(Arc::clone(&platform), 1).expect("a hart");
     let thread = std::thread::spawn(move || second.run());
     assert_eq!(platform.wires[1].mailbox.state(), state::STOPPED);
     let mut first = caller(&platform, 0, 0x48_534d, 0, &[1, CODE + 0x1000, 0x1234]);
@@ -165,7 +169,8 @@ fn harts_that_fence_each_other_all_get_on() {
     write(&platform, CODE, &program);
     let harts: Vec<_> = (0..HARTS)
         .map(|id| {
-            let mut hart = Hart::new(Arc::clone(&platform), id).with(A7, 0x5246_4e43).with(31, FINISHER.base);
+            let mut hart =
+                Hart::new(Arc::clone(&platform), id).expect("a hart").with(A7, 0x5246_4e43).with(31, FINISHER.base);
             hart.reset_to(CODE, 0, 0, Privilege::Supervisor);
             let function = 1 + id as u64 % 2;
             hart = hart.with(A6, function).with(A2, 0x4000).with(A3, 0x3000).with(8, ROUNDS);

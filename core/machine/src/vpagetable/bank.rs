@@ -7,7 +7,7 @@
 //!
 //! `unsafe` is the memory of the arrays: translated code has pointers to it, so that it is a raw mapping.
 
-use std::alloc::{handle_alloc_error, Layout};
+use std::io;
 use std::ptr::NonNull;
 
 use vm_memory::MmapRegion;
@@ -236,6 +236,22 @@ struct Memory {
     jumps: Jumps,
 }
 
+/// Host memory for a bank, all zeroes and not touched yet.
+pub(super) struct Room {
+    mapping: MmapRegion,
+    memory: NonNull<Memory>,
+}
+
+impl Room {
+    /// # Errors
+    /// The host's: it has no memory or no mapping to give.
+    pub fn new() -> io::Result<Self> {
+        let mapping = MmapRegion::new(size_of::<Memory>()).map_err(io::Error::other)?;
+        let memory = NonNull::new(mapping.as_ptr().cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { mapping, memory })
+    }
+}
+
 /// See the module.
 pub(super) struct Bank {
     memory: NonNull<Memory>,
@@ -259,14 +275,11 @@ impl Bank {
     pub const SIZE: usize = size_of::<Memory>();
 
     /// An empty bank.
-    pub fn new() -> Self {
-        let mapping = MmapRegion::new(size_of::<Memory>()).ok();
-        let memory = mapping.as_ref().and_then(|mapping| NonNull::new(mapping.as_ptr().cast()));
-        let Some((mapping, memory)) = mapping.zip(memory) else { handle_alloc_error(Layout::new::<Memory>()) };
+    pub fn new(room: Room) -> Self {
         let empty = Content::default();
         let mut bank = Self {
-            memory,
-            _mapping: mapping,
+            memory: room.memory,
+            _mapping: room.mapping,
             fetch: empty,
             load: empty,
             store: empty,
@@ -378,7 +391,7 @@ impl Bank {
     }
 
     fn memory(&mut self) -> &mut Memory {
-        // SAFETY: mapped in `new`, all bytes valid since; `self` owns it, and translated code does not run meanwhile.
+        // SAFETY: mapped by `Room::new`, all bytes valid since; `self` owns it, and translated code does not run meanwhile.
         unsafe { self.memory.as_mut() }
     }
 }

@@ -1,17 +1,24 @@
 //! Which bank serves which view.
 //!
 //! Address spaces and kinds of privilege have banks of their own, so that to switch is to choose another bank. There is a
-//! fixed number of banks; the one that was not selected for longest is cleared and given away.
+//! fixed number of banks; the one that was not selected for longest is cleared and given away. So it is when the host has no
+//! memory or no mapping for another bank: room for as many as there have to be is made at the beginning.
 //!
 //! Global pages of the supervisor are the same in all address spaces, and as a rule all that a kernel uses. They have one
 //! bank, which no address space owns. A space in which the supervisor has pages that are not global gets a bank of its
 //! own for that kind of privilege, too, and uses it until those pages are flushed.
 
-use super::bank::Bank;
+use std::io;
+
+use super::bank::{Bank, Room};
 use super::{Access, Format, View};
 
 /// How many banks there are at most.
 const BANKS: usize = 24;
+/// How many can be selected or kept at hand at once.
+const SELECTED: usize = 4;
+/// How many there have to be: one that can be given away, and those that cannot.
+const LEAST: usize = SELECTED + 1;
 /// Places of the memory of which view had which bank.
 const MEMO: usize = 32;
 const NO_MEMO: [(Key, usize); MEMO] = [(Key::NONE, 0); MEMO];
@@ -83,16 +90,22 @@ pub(super) struct Owned {
 /// The banks of a TLB.
 pub(super) struct Banks {
     pub banks: Vec<Owned>,
+    /// For those that there have to be and are not yet.
+    rooms: Vec<Room>,
     /// Banks that were found of late. Emptied whenever a bank changes hands.
     memo: [(Key, usize); MEMO],
     /// Numbers of the banks that are selected, and of those that are kept at hand; they are not given away.
-    selected: [usize; 4],
+    selected: [usize; SELECTED],
     clock: u64,
 }
 
 impl Banks {
-    pub fn new() -> Self {
-        Self { banks: Vec::with_capacity(BANKS), memo: NO_MEMO, selected: [usize::MAX; 4], clock: 0 }
+    /// # Errors
+    /// The host's, when it has no room for the banks that there have to be.
+    pub fn new() -> io::Result<Self> {
+        let rooms = (0..LEAST).map(|_| Room::new()).collect::<io::Result<_>>()?;
+        let banks = Vec::with_capacity(BANKS);
+        Ok(Self { banks, rooms, memo: NO_MEMO, selected: [usize::MAX; SELECTED], clock: 0 })
     }
 
     /// The bank that serves `key`.
@@ -197,13 +210,19 @@ impl Banks {
 
     /// A bank that is for nothing: a new one, or that which was not selected for longest.
     fn take(&mut self) -> usize {
-        if self.banks.len() < BANKS {
-            self.banks.push(Owned { bank: Bank::new(), key: Key::NONE, used: 0 });
+        if let Some(room) = self.room() {
+            self.banks.push(Owned { bank: Bank::new(room), key: Key::NONE, used: 0 });
             return self.banks.len() - 1;
         }
-        let oldest = (0..BANKS).filter(|number| !self.selected.contains(number)).min_by_key(|n| self.banks[*n].used);
+        let oldest =
+            (0..self.banks.len()).filter(|number| !self.selected.contains(number)).min_by_key(|n| self.banks[*n].used);
         let number = oldest.expect("there are more banks than are selected");
         self.banks[number].bank.clear();
         number
+    }
+
+    /// Room for another bank, if there may be one and the host has it.
+    fn room(&mut self) -> Option<Room> {
+        self.rooms.pop().or_else(|| if self.banks.len() < BANKS { Room::new().ok() } else { None })
     }
 }

@@ -37,18 +37,20 @@ impl VPageTable {
     /// # Errors
     /// The host's, when it cannot reserve that much.
     pub fn new(size: u64, format: Format) -> io::Result<Self> {
-        Ok(Self::over(Arc::new(GuestRam::new(0, size)?), format))
+        Self::over(Arc::new(GuestRam::new(0, size)?), format)
     }
 
     /// A region over a backing store that there is. It is as long as the backing store when entries are VPTEs, and the
     /// whole signed address space when they are RISC-V's.
-    #[must_use]
-    pub fn over(backing: Arc<GuestRam>, format: Format) -> Self {
+    ///
+    /// # Errors
+    /// The host's, when it has no memory for another [`Tlb`].
+    pub fn over(backing: Arc<GuestRam>, format: Format) -> io::Result<Self> {
         let span = format.has_master().then(|| backing.size());
         let view = View { format, hardware_ad: true, ..View::BARE };
-        let mut tlb = Tlb::new();
+        let mut tlb = Tlb::new()?;
         tlb.switch(&view);
-        Self { backing, span, view, directories: HashMap::new(), rights: [true; 3], tlb }
+        Ok(Self { backing, span, view, directories: HashMap::new(), rights: [true; 3], tlb })
     }
 
     /// Let the region be `span` bytes of addresses (whole pages: rounded up), from 0 on, whatever the size of the backing

@@ -15,6 +15,7 @@
 //!
 //! `unsafe` is the same lookup here.
 
+use std::io;
 use std::mem::offset_of;
 
 use super::bank::{Bank, Entry, Flush, Jump, Origin, FETCH_ENTRIES, LOAD_ENTRIES};
@@ -127,8 +128,10 @@ impl Tlb {
     pub(crate) const SUM: usize = offset_of!(Self, data_view) + offset_of!(View, sum);
 
     /// An empty TLB that looks at [`View::BARE`].
-    #[must_use]
-    pub fn new() -> Self {
+    ///
+    /// # Errors
+    /// The host's, when it has no memory or no mapping to give. A TLB that was made gets on with what it has.
+    pub fn new() -> io::Result<Self> {
         let null = Selected {
             load: std::ptr::null(),
             store: std::ptr::null(),
@@ -142,14 +145,14 @@ impl Tlb {
             fetch_view: View::BARE,
             data_view: View::BARE,
             supervisor: View::BARE,
-            banks: Banks::new(),
+            banks: Banks::new()?,
             large: LargePages::new(),
             limits: WindowLimits::NONE,
             nowhere: std::ptr::null_mut(),
             stats: TlbStats::default(),
         };
         tlb.reselect();
-        tlb
+        Ok(tlb)
     }
 
     /// Let all accesses be those of `view`. Flushes nothing.
@@ -359,10 +362,4 @@ impl Tlb {
 
 fn same_but_sum(a: &View, b: &View) -> bool {
     *a == View { sum: a.sum, ..*b }
-}
-
-impl Default for Tlb {
-    fn default() -> Self {
-        Self::new()
-    }
 }

@@ -98,7 +98,7 @@ type Count = (u32, u32, u32);
 fn run(format: Format, ops: Vec<Op>) -> Result<Count, TestCaseError> {
     let ram = model::ram(PAGES);
     let mut world = World { ram, views: views(format), moments: Vec::new() };
-    let mut tlb = Tlb::new();
+    let mut tlb = Tlb::new().expect("a TLB");
     tlb.allow_windows(WindowLimits { windows: 4, mappings: 16 });
     let (mut hits, mut stale, mut windowed) = (0, 0, 0);
     for table in 0..DATA {

@@ -214,7 +214,8 @@ fn walkers_over_one_backing_store_mark_and_write_at_the_same_time() {
     (0..512).for_each(|i| set(&first, table, i, (5 * GB + i * 4096) | ALL_RIGHTS));
     std::thread::scope(|scope| {
         for lane in 0..4u64 {
-            let mut region = VPageTable::over(Arc::clone(first.backing()), Format::Vpte64).with_span(1 << 48);
+            let mut region =
+                VPageTable::over(Arc::clone(first.backing()), Format::Vpte64).expect("a TLB").with_span(1 << 48);
             region.set_directory(first.directory()).expect("entry");
             scope.spawn(move || {
                 for page in 0..512 {

@@ -38,7 +38,7 @@ fn page_of(ram: &GuestRam, translation: Result<Translation, Fault>) -> Result<u6
 fn nothing_comes_back_after_any_number_of_full_flushes() {
     let ram = simple(0xdf);
     let view = view(Format::Sv39, 0, 1, true, false, false);
-    let mut tlb = Tlb::new();
+    let mut tlb = Tlb::new().expect("a TLB");
     tlb.switch(&view);
     for round in 0..4000u64 {
         // In no order, so that places are not all taken anew before a number comes back.
@@ -59,7 +59,7 @@ fn a_page_is_flushed_for_every_privilege() {
         let ram = simple(if view.user { 0xdf } else { 0xcf });
         for access in [Access::Fetch, Access::Load, Access::Store] {
             for asid in [None, Some(1)] {
-                let mut tlb = Tlb::new();
+                let mut tlb = Tlb::new().expect("a TLB");
                 tlb.switch(&view);
                 assert!(tlb.fill(&Request::new(&ram, &view, 0x9000, access)).is_ok());
                 tlb.flush(Some(0x8000), asid);
@@ -76,7 +76,7 @@ fn a_page_is_flushed_for_every_privilege() {
 fn global_pages_survive_the_flush_of_an_address_space_and_serve_another() {
     let ram = simple(0xcf | 0x20);
     let (one, other) = (view(Format::Sv39, 0, 1, false, false, false), view(Format::Sv39, 5, 2, false, false, false));
-    let mut tlb = Tlb::new();
+    let mut tlb = Tlb::new().expect("a TLB");
     assert_eq!(page_of(&ram, tlb.fill(&Request::new(&ram, &one, 0x7000, Access::Load))), Ok(7));
     leaf(&ram, 7, 8, 0xef);
     tlb.flush(None, Some(1));
@@ -92,7 +92,7 @@ fn global_pages_survive_the_flush_of_an_address_space_and_serve_another() {
 fn a_store_after_a_load_marks_the_page_dirty() {
     let ram = simple(0x1f);
     let view = view(Format::Sv39, 0, 1, true, false, false);
-    let mut tlb = Tlb::new();
+    let mut tlb = Tlb::new().expect("a TLB");
     tlb.switch(&view);
     let marks = || model::read(&ram, BASE + 2 * 4096 + 8, 8).expect("inside") & 0xc0;
     assert!(tlb.fill(&Request::new(&ram, &view, 0x1000, Access::Load)).is_ok());
@@ -112,7 +112,7 @@ fn a_store_after_a_load_marks_the_page_dirty() {
 fn a_guard_refuses_tables_and_pages() {
     let ram = simple(0x1f);
     let view = view(Format::Sv39, 0, 1, true, false, false);
-    let mut tlb = Tlb::new();
+    let mut tlb = Tlb::new().expect("a TLB");
     tlb.switch(&view);
     let fill = |tlb: &mut Tlb, va, access, refused: u64| {
         let guard = |pa, len, access| access != Access::Store || refused < pa || refused >= pa + len;
@@ -129,7 +129,7 @@ fn a_guard_refuses_tables_and_pages() {
 fn loads_may_be_those_of_another_view_than_fetches() {
     let ram = simple(0xdf);
     let user = view(Format::Sv39, 0, 1, true, false, false);
-    let mut tlb = Tlb::new();
+    let mut tlb = Tlb::new().expect("a TLB");
     assert!(tlb.fill(&Request::new(&ram, &user, 0x3000, Access::Load)).is_ok());
     assert!(tlb.fill(&Request::new(&ram, &user, 0x3000, Access::Fetch)).is_ok());
     assert!(tlb.lookup(0x3000, 4, Access::Load).is_none(), "a view that is not switched to");

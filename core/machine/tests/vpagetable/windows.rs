@@ -40,7 +40,7 @@ fn leaf(ram: &GuestRam, page: u64, to: u64, bits: u64) {
 }
 
 fn tlb(view: &View) -> Tlb {
-    let mut tlb = Tlb::new();
+    let mut tlb = Tlb::new().expect("a TLB");
     assert!(tlb.allow_windows(LIMITS));
     tlb.switch(view);
     tlb
@@ -100,7 +100,7 @@ fn nothing_is_mapped_that_would_fault_or_mark_the_table() {
     assert_eq!(pieces(&tlb, &ram).len(), 1);
     tlb.switch(&View::BARE);
     assert!(!promote(&mut tlb, &ram, &View::BARE, BASE, Access::Load));
-    let mut without = Tlb::new();
+    let mut without = Tlb::new().expect("a TLB");
     without.switch(&view);
     assert!(without.selected().window.is_null() && !promote(&mut without, &ram, &view, 0x3000, Access::Load));
 }
@@ -231,7 +231,7 @@ fn what_was_flushed_comes_back_as_the_table_has_it_now() {
 #[test]
 fn hidden_pieces_do_not_pile_up() {
     let ram = simple(USER | MARKED);
-    let mut tlb = Tlb::new();
+    let mut tlb = Tlb::new().expect("a TLB");
     assert!(tlb.allow_windows(WindowLimits { windows: 1, mappings: 1000 }));
     tlb.switch(&user(1));
     for n in 0..400 {

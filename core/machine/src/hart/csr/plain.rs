@@ -48,7 +48,7 @@ mod tests {
     fn what_is_plain_is_read_and_written_as_the_rows_do() {
         for number in 0..0x1000 {
             let Some(plain) = plain(number) else { continue };
-            let mut hart = Hart::new(board(1, false).0, 0);
+            let mut hart = Hart::new(board(1, false).0, 0).expect("a hart");
             hart.privilege = Privilege::Machine;
             let at = |hart: &Hart| {
                 // SAFETY: a field of the hart, eight bytes long and aligned.

@@ -92,7 +92,7 @@ fn harts_add_without_losing_any() {
     );
     let threads: Vec<_> = (0..2)
         .map(|id| {
-            let mut hart = Hart::new(Arc::clone(&platform), id);
+            let mut hart = Hart::new(Arc::clone(&platform), id).expect("a hart");
             hart.reset_to(CODE, 0, DATA, Privilege::Machine);
             hart.x[T6 as usize] = FINISHER.base;
             let mut hart = hart.with(A3, ROUNDS).with(T0, 1).with(A6, DATA + 64);

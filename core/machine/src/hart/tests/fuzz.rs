@@ -32,7 +32,7 @@ proptest! {
             let _ = finished.recv_timeout(Duration::from_millis(500));
             watch.end(Exit::Stopped);
         });
-        let mut hart = Hart::new(Arc::clone(&platform), 0);
+        let mut hart = Hart::new(Arc::clone(&platform), 0).expect("a hart");
         let mode = [Privilege::Machine, Privilege::Supervisor, Privilege::User][if sbi { 1 } else { mode }];
         hart.reset_to(CODE, 0, 0, mode);
         hart.csr.mstatus |= 3 << 13;

@@ -173,7 +173,7 @@ pub(crate) fn ready(words: &[u32], privilege: Privilege) -> Hart {
     let (platform, _) = board(1, false);
     write(&platform, CODE, words);
     write(&platform, CODE + 4 * words.len() as u64, &STOP);
-    let mut hart = Hart::new(platform, 0);
+    let mut hart = Hart::new(platform, 0).expect("a hart");
     hart.reset_to(CODE, 0, 0, privilege);
     hart.pmp.open();
     hart.csr.mtvec = HANDLER;

@@ -68,7 +68,7 @@ fn more_pages_than_the_cache_holds_still_run() {
         CODE + ram_pages * 4096,
         &[addi(A3, A3, -1), 0x0006_8463 /* beq a3, zero, .+8 */, jalr_zero(A1), addi(A7, ZERO, 8), ECALL],
     );
-    let mut hart = Hart::new(Arc::clone(&big), 0);
+    let mut hart = Hart::new(Arc::clone(&big), 0).expect("a hart");
     hart.reset_to(CODE, 0, CODE, Privilege::Supervisor);
     let mut hart = hart.with(A3, 2);
     hart.run();
@@ -93,7 +93,7 @@ fn jump(offset: u32) -> u32 {
 fn turn(page: &[u8]) -> u64 {
     let (platform, _) = board(1, true);
     platform.ram.write(CODE, &page.repeat((RAM_SIZE / 4096) as usize)).unwrap();
-    let mut hart = Hart::new(Arc::clone(&platform), 0);
+    let mut hart = Hart::new(Arc::clone(&platform), 0).expect("a hart");
     hart.reset_to(CODE, 0, 0, Privilege::Supervisor);
     hart.end_rest();
     assert!(hart.attend());
@@ -147,7 +147,7 @@ fn harts_leave_reset_together() {
     let (platform, _) = super::board(2, false);
     write(&platform, CODE, &[0x0000_006f]);
     let start = |id| {
-        let mut hart = Hart::new(Arc::clone(&platform), id);
+        let mut hart = Hart::new(Arc::clone(&platform), id).expect("a hart");
         hart.reset_to(CODE, 0, 0, Privilege::Machine);
         std::thread::spawn(move || hart.run())
     };
@@ -174,7 +174,7 @@ fn a_panic_below_translated_code_ends_the_machine() {
     let (platform, console) = board(1, true);
     // Print for ever, by the legacy call.
     write(&platform, CODE, &[addi(A7, ZERO, 1), ECALL, 0xffdf_f06f]);
-    let mut hart = Hart::new(Arc::clone(&platform), 0);
+    let mut hart = Hart::new(Arc::clone(&platform), 0).expect("a hart");
     hart.reset_to(CODE, 0, 0, Privilege::Supervisor);
     let running = std::thread::spawn(move || hart.run());
     while console.0.lock().unwrap().len() < 1000 {

@@ -45,7 +45,7 @@ fn a_machine_with_a_hart_that_still_works_is_not_halted() {
     write(&platform, DATA, &[addi(A0, A0, -1), 0xfe05_1ee3, STOP[0], STOP[1]]);
     let threads: Vec<_> = [(0, CODE, 0), (1, DATA, 2_000_000)]
         .map(|(id, pc, a0)| {
-            let mut hart = Hart::new(Arc::clone(&platform), id);
+            let mut hart = Hart::new(Arc::clone(&platform), id).expect("a hart");
             hart.reset_to(pc, a0, 0, Privilege::Machine);
             hart.x[31] = FINISHER.base;
             hart

@@ -131,7 +131,7 @@ fn returns_and_fences_are_trapped_as_mstatus_says() {
 fn the_builtin_firmware_has_no_handler_for_machine_traps() {
     let (platform, _) = board(1, true);
     write(&platform, CODE, &[0x0000_006f]);
-    let mut hart = Hart::new(Arc::clone(&platform), 0);
+    let mut hart = Hart::new(Arc::clone(&platform), 0).expect("a hart");
     hart.reset_to(CODE, 0, 0, Privilege::Supervisor);
     hart.csr.medeleg = 0;
     hart.pc = 0;

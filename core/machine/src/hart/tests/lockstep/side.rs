@@ -42,7 +42,7 @@ impl Side {
         }
 
         let wires = Arc::clone(&platform.wires[0]);
-        let mut hart = Hart::new(platform, 0);
+        let mut hart = Hart::new(platform, 0).expect("a hart");
         let user = case.mode == Privilege::User;
         hart.reset_to(program.start | if user { alias } else { 0 }, 0, 0, case.mode);
         hart.end_rest();
