@@ -20,9 +20,9 @@ PAGES = 128
 """Each is a piece that would be mapped."""
 
 
-def exhaust(program: str, defines: tuple[str, ...], free: int, folder: Path, missing: str | None) -> list[dict[str, int]]:
+def exhaust(program: str, defines: tuple[str, ...], free: int, folder: Path, lack: str | None) -> list[dict[str, int]]:
     """Run `program` on a host with `free` mappings left; return what its hart has counted by then and by the end."""
-    for reason in (toolchain.missing(), missing):
+    for reason in (toolchain.missing(), lack):
         if reason is not None:
             pytest.skip(reason)
     elf = folder / f"{program}.elf"
