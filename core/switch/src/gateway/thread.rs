@@ -2,6 +2,7 @@
 
 use super::slirp::Slirp;
 use crate::io::Batch;
+use crate::wire::ip::ETHERTYPE_ARP;
 use crate::wire::VNET_HEADER;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -15,9 +16,12 @@ const BATCHES: usize = 4;
 pub(super) fn serve(mut slirp: Slirp, inbox: &Receiver<Command>, wake: &OwnedFd) {
     let mut batch = Batch::new();
     let mut fds = Vec::new();
+    // libslirp has a packet wait for the answer to ARP, and looks for the answer when it is polled: at once, not at its next timer.
+    let mut answered = false;
     loop {
         fds.clear();
         let timeout = slirp.fill(&mut fds);
+        let timeout = if std::mem::take(&mut answered) { 0 } else { timeout };
         let own = fds.len();
         fds.push(readable(slirp.socket().as_fd()));
         fds.push(readable(wake.as_fd()));
@@ -26,8 +30,9 @@ pub(super) fn serve(mut slirp: Slirp, inbox: &Receiver<Command>, wake: &OwnedFd)
             fds.iter_mut().for_each(|fd| fd.revents = 0);
         }
         slirp.poll(&fds[..own], failed);
-        if fds[own].revents != 0 && !receive(&mut slirp, &mut batch) {
-            return;
+        if fds[own].revents != 0 {
+            let Some(arp) = receive(&mut slirp, &mut batch) else { return };
+            answered = arp;
         }
         if fds[own + 1].revents != 0 && !obey(&mut slirp, inbox, wake) {
             return;
@@ -35,19 +40,25 @@ pub(super) fn serve(mut slirp: Slirp, inbox: &Receiver<Command>, wake: &OwnedFd)
     }
 }
 
-fn receive(slirp: &mut Slirp, batch: &mut Batch) -> bool {
+/// Hand libslirp what the switch has for it; returns whether there was ARP among it, and `None` when the switch is gone.
+fn receive(slirp: &mut Slirp, batch: &mut Batch) -> Option<bool> {
+    let mut arp = false;
     for _ in 0..BATCHES {
         let alive = slirp.socket().receive(batch).unwrap_or(false);
         for index in 0..batch.len() {
             if let Some(frame) = batch.packet(index).get(VNET_HEADER..) {
+                arp |= frame.get(12..14) == Some(&ETHERTYPE_ARP.to_be_bytes());
                 slirp.input(frame);
             }
         }
-        if !alive || batch.is_empty() {
-            return alive;
+        if !alive {
+            return None;
+        }
+        if batch.is_empty() {
+            break;
         }
     }
-    true
+    Some(arp)
 }
 
 fn obey(slirp: &mut Slirp, inbox: &Receiver<Command>, wake: &OwnedFd) -> bool {
