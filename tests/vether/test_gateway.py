@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -333,19 +333,19 @@ def test_a_first_connection_does_not_wait_for_a_timer_after_the_guest_was_found(
         with socket.socket() as client:
             client.setblocking(False)
             client.connect_ex((row["host"], row["host_port"]))
-            asked = receive_layer(a, ARP, lambda packet, wanted=row["guest"]: packet[ARP].pdst == wanted)
+            asked = receive_layer(a, ARP, "pdst", row["guest"])
             answer = ARP(op=2, hwsrc=A_MAC, psrc=row["guest"], hwdst=asked[ARP].hwsrc, pdst=asked[ARP].psrc)
             began = time.monotonic()
             a.send(bytes(Ether(src=A_MAC, dst=asked[Ether].src) / answer))
-            receive_layer(a, TCP, lambda packet, wanted=row["guest"]: packet[IP].dst == wanted)
+            receive_layer(a, IP, "dst", row["guest"])
             took += time.monotonic() - began
     # A timer of libslirp's is 499 ms apart, so that these would be three seconds, give or take half a second.
     assert took < 1.5
 
 
-def receive_layer(guest: Guest, layer: Any, wanted: Callable[[Any], bool]) -> Any:
-    """Return the next frame that has `layer` and is `wanted`."""
+def receive_layer(guest: Guest, layer: Any, field: str, value: str) -> Any:
+    """Return the next frame that has `layer` with `value` in `field`."""
     while True:
         packet = Ether(guest.receive())
-        if layer in packet and wanted(packet):
+        if layer in packet and getattr(packet[layer], field) == value:
             return packet
