@@ -3,6 +3,10 @@
 //! Harts and devices reach it concurrently, as on real hardware: the guest's data races are the guest's own.
 //! Harts go through [`GuestRam::host`] with accesses that the MMU has checked; everything else uses the checked
 //! copies here or the rust-vmm view ([`GuestRam::guest_memory`]).
+//!
+//! `unsafe` is the memfd and its mapping.
+
+#![expect(unsafe_code)]
 
 use std::fmt;
 use std::fs::File;

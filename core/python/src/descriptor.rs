@@ -1,5 +1,7 @@
 //! Descriptors that Python gives as numbers. Unsafe, because a number says nothing of who owns it.
 
+#![expect(unsafe_code)]
+
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 

@@ -1,6 +1,10 @@
 //! One end of an encrypted tunnel with a TAP behind it, for measuring: `bench/veil.py` starts two, each in a network namespace.
 //!
 //! `veil FD NUMBER LISTEN PEER SECONDS`: FD is a TAP with virtio-net headers of 12 bytes, NUMBER 1 or 2.
+//!
+//! `unsafe` is the descriptor that it is given.
+
+#![expect(unsafe_code)]
 
 use std::error::Error;
 use std::io;

@@ -2,6 +2,10 @@
 //!
 //! Aligned accesses to RAM are single host accesses. Misaligned ones are done byte by byte, after both pages have been
 //! translated. Devices take aligned accesses only.
+//!
+//! `unsafe` is the accesses to host addresses that the MMU has checked.
+
+#![expect(unsafe_code)]
 
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering::Relaxed};
 

@@ -3,6 +3,10 @@
 //! A reservation is the place and the value that was loaded; SC is a compare-and-swap. Source: unprivileged specification,
 //! "Zalrsc" and "Zaamo". A store that puts the same value back goes unnoticed, which no lock-free algorithm written for
 //! compare-and-swap minds.
+//!
+//! `unsafe` is host atomics at addresses that the MMU has checked.
+
+#![expect(unsafe_code)]
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64};

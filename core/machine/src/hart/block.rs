@@ -1,6 +1,10 @@
 //! Cache-block operations. Memory is coherent, so that only `cbo.zero` does anything; the others are checked and done.
 //!
 //! Source: unprivileged specification, "CMO"; privileged specification, `menvcfg` and `senvcfg`.
+//!
+//! `unsafe` is the stores to an address that the MMU has checked.
+
+#![expect(unsafe_code)]
 
 use super::csr::envcfg;
 use super::trap::{Cause, Exception};

@@ -5,6 +5,8 @@
 //!
 //! `unsafe` is the two mappings and the copy into one of them.
 
+#![expect(unsafe_code)]
+
 use std::io;
 use std::ptr;
 

@@ -2,6 +2,10 @@
 //!
 //! From below: firmware at the start of RAM; the kernel 2 MiB above it; at the top the device tree, with room for firmware
 //! to extend it; below that what `fw_dynamic` is told; below that the initial RAM disk.
+//!
+//! `unsafe` is getrandom(2).
+
+#![expect(unsafe_code)]
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,8 @@
 //! Block device (section 5.2) over a raw file or a block device of the host.
+//!
+//! `unsafe` is flock(2), fallocate(2), preadv(2) and pwritev(2): the last two get addresses of guest memory.
+
+#![expect(unsafe_code)]
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};

@@ -2,6 +2,10 @@
 //!
 //! The guest may change the bytes at any time, so no Rust reference to them is ever made: they are copied, or handed to
 //! the kernel by address.
+//!
+//! `unsafe` is these copies.
+
+#![expect(unsafe_code)]
 
 use crate::memory::GuestRam;
 

@@ -2,6 +2,10 @@
 //! 12-byte `virtio_net_hdr_v1`. It connects by itself, for ever, and never blocks.
 //!
 //! An 8-byte packet is no frame but a hello: `VETH` and, little-endian, the offloads that this side takes.
+//!
+//! `unsafe` is that socket: the standard library has none of its kind.
+
+#![expect(unsafe_code)]
 
 use std::io;
 use std::mem;

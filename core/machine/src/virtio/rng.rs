@@ -1,4 +1,8 @@
 //! Entropy device (section 5.4): the host's random numbers.
+//!
+//! `unsafe` is getrandom(2), which writes to guest memory.
+
+#![expect(unsafe_code)]
 
 use super::queue::{Malformed, Virtqueue};
 use super::worker::{Backend, Wait};

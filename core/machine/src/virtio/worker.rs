@@ -1,4 +1,8 @@
 //! A device's own thread: it owns the queues while the driver is up and sleeps when there is nothing to do.
+//!
+//! `unsafe` is poll(2).
+
+#![expect(unsafe_code)]
 
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,8 @@
 //! Loads and stores through a [`VPageTable`].
+//!
+//! `unsafe` is the accesses to the backing store, by the addresses that the TLB has checked.
+
+#![expect(unsafe_code)]
 
 use std::fmt;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering};

@@ -7,6 +7,8 @@
 //!
 //! `unsafe` is the memory of the arrays: translated code has pointers to it, so that it is a raw mapping.
 
+#![expect(unsafe_code)]
+
 use std::io;
 use std::ptr::NonNull;
 

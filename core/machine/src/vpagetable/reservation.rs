@@ -5,6 +5,8 @@
 //!
 //! `unsafe` is the host's mappings.
 
+#![expect(unsafe_code)]
+
 use std::io;
 use std::ops::Range;
 use std::os::fd::RawFd;

@@ -15,6 +15,8 @@
 //!
 //! `unsafe` is the same lookup here.
 
+#![expect(unsafe_code)]
+
 use std::io;
 use std::mem::offset_of;
 

@@ -1,4 +1,8 @@
 //! The page-table walker.
+//!
+//! `unsafe` is the entries of tables, host atomics at addresses: harts write to them meanwhile.
+
+#![expect(unsafe_code)]
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 

@@ -1,4 +1,8 @@
 //! Single operations on the host's SSE unit with a rounding mode, its exception flags given as `fflags`.
+//!
+//! `unsafe` is assembly.
+
+#![expect(unsafe_code)]
 
 use std::arch::asm;
 

@@ -1,4 +1,8 @@
 //! The walker against the model, on tables of noise.
+//!
+//! `unsafe` is an entry that changes while it is walked.
+
+#![expect(unsafe_code)]
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

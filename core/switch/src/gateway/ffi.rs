@@ -1,6 +1,8 @@
 //! The C interface of libslirp 4.7 and later (its header libslirp.h), loaded at run time. Unsafe by nature: the layouts
 //! here must be those of the header, configuration version 4, which later libraries go on accepting.
 
+#![expect(unsafe_code)]
+
 use libloading::Library;
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::fmt;

@@ -3,6 +3,8 @@
 //! Invariants: the instance stays on the thread that made it; `State` outlives it and is reached by callbacks through a
 //! shared reference only; no callback calls back into libslirp, and none panics.
 
+#![expect(unsafe_code)]
+
 use super::config::GatewayConfig;
 use super::ffi::{self, Api, Callbacks, Config, InAddr};
 use super::forward::{Forward, Protocol};

@@ -1,4 +1,8 @@
 //! The gateway's thread: waits for libslirp's sockets, for frames of the switch and for commands.
+//!
+//! `unsafe` is poll(2).
+
+#![expect(unsafe_code)]
 
 use super::slirp::Slirp;
 use crate::io::Batch;

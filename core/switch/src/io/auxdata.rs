@@ -1,5 +1,7 @@
 //! `recvmsg(2)` on a packet socket with `PACKET_VNET_HDR` and `PACKET_AUXDATA`. Unsafe, because no safe crate knows them.
 
+#![expect(unsafe_code)]
+
 use super::raw::SHORT_HEADER;
 use crate::wire::VNET_HEADER;
 use std::io;

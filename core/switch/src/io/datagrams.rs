@@ -1,6 +1,8 @@
 //! `recvmmsg(2)` and `sendmmsg(2)` on UDP sockets: addresses, and many datagrams of one size as one message (`UDP_GRO`,
 //! `UDP_SEGMENT`, udp(7)). Unsafe, because no safe crate wraps these together.
 
+#![expect(unsafe_code)]
+
 use std::io::{self, IoSlice};
 use std::mem::{size_of, zeroed};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};

@@ -1,5 +1,7 @@
 //! `recvmmsg(2)` and `sendmmsg(2)`: many packets in one system call. Unsafe, because no safe crate wraps them.
 
+#![expect(unsafe_code)]
+
 use super::batch::{Batch, BATCH};
 use std::io;
 use std::mem::MaybeUninit;

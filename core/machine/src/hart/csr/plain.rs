@@ -1,5 +1,7 @@
 //! What translated code needs to know of the CSRs that it reads and writes by itself. For all others, and where a rule here says
 //! no, it calls the row.
+//!
+//! `unsafe` is only in the test, which reads where translated code would.
 
 use std::mem::offset_of;
 
@@ -44,6 +46,7 @@ mod tests {
     use crate::hart::tests::board;
     use crate::hart::Privilege;
 
+    #[expect(unsafe_code)]
     #[test]
     fn what_is_plain_is_read_and_written_as_the_rows_do() {
         for number in 0..0x1000 {

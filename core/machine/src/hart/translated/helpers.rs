@@ -1,4 +1,8 @@
 //! What translated code calls.
+//!
+//! `unsafe` is what it calls them with: addresses of the hart and of structures beside the code.
+
+#![expect(unsafe_code)]
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 

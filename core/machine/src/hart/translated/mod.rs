@@ -1,4 +1,6 @@
 //! The hart's side of translated code: what it finds where, and what it calls.
+//!
+//! `unsafe` is the call of that code.
 
 mod helpers;
 pub(crate) mod layout;
@@ -41,6 +43,7 @@ pub(crate) type Enter = unsafe extern "sysv64" fn(*mut Hart, u64) -> u64;
 
 impl Hart {
     /// Run the translation at `code` of what is at the hart's pc.
+    #[expect(unsafe_code)]
     pub(super) fn enter_translated(&mut self, enter: Enter, code: u64) -> Exit {
         let entered = self.retired;
         self.progress.left = self.progress.limit.wrapping_sub(entered) as i64;

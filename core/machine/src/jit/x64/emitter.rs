@@ -1,4 +1,8 @@
 //! The emitter: regions in, code out. One file per kind of instruction beside this one.
+//!
+//! `unsafe` is the bytes of a structure that are put behind the code.
+
+#![expect(unsafe_code)]
 
 use std::collections::HashMap;
 

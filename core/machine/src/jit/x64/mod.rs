@@ -1,4 +1,6 @@
 //! Code for x86-64 with the extensions of the third level (AVX2, BMI, FMA).
+//!
+//! `unsafe` is getauxval(3).
 
 // The assembler's macro converts the numbers of registers, whatever their type.
 #![allow(clippy::useless_conversion)]
@@ -50,6 +52,7 @@ pub fn supported() -> Result<(), &'static str> {
 ///
 /// # Errors
 /// What it lacks.
+#[expect(unsafe_code)]
 pub fn windows_supported() -> Result<(), &'static str> {
     const FSGSBASE: u64 = 1 << 1;
     const LACKS: &str = "no FSGSBASE";

@@ -6,6 +6,8 @@
 //!
 //! `unsafe` is the handler, its installation, and the sites, which it changes while translated code runs.
 
+#![expect(unsafe_code)]
+
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};

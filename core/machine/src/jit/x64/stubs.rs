@@ -1,6 +1,10 @@
 //! The pieces of code that every translation shares: the way in, the ways out, and the calls of helpers.
 //!
 //! Translated code runs with `rsp` a multiple of 16. Helpers follow the System V calling convention.
+//!
+//! `unsafe` is the way in: an address in generated code becomes a function.
+
+#![expect(unsafe_code)]
 
 use dynasm::dynasm;
 use dynasmrt::x64::X64Relocation;

@@ -1,3 +1,7 @@
+//! `unsafe` is sockets of a kind that the standard library has not.
+
+#![expect(unsafe_code)]
+
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;

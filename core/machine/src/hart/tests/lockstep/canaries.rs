@@ -3,6 +3,8 @@
 //!
 //! `unsafe` is the canaries, which are memory of the host that nobody else knows of.
 
+#![expect(unsafe_code)]
+
 use std::ptr;
 use std::sync::Arc;
 

@@ -1,4 +1,8 @@
 //! A hart on a board of its own: how it starts, and everything that a program can see of it.
+//!
+//! `unsafe` is a look at all of its RAM while it does not run.
+
+#![expect(unsafe_code)]
 
 use std::sync::Arc;
 
