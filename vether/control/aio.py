@@ -52,14 +52,7 @@ async def serve(
 
     ``path`` must not exist or be a dead socket that the caller owns (callers hold a lock on the folder).
     """
-    with trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-        path.unlink(missing_ok=True)
-        old = os.umask(0o177)
-        try:
-            await listening.bind(str(path))
-        finally:
-            os.umask(old)
-        listening.listen(64)
+    with trio.socket.from_stdlib_socket(_listen(path)) as listening:
         inode = path.stat().st_ino
         try:
             task_status.started()
@@ -67,6 +60,22 @@ async def serve(
         finally:
             if path.exists() and path.stat().st_ino == inode:
                 path.unlink()
+
+
+def _listen(path: Path) -> socket.socket:
+    """Return a listening socket of mode 0600. No other task runs meanwhile: its folders would get that mode as well."""
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    old = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+        listening.listen(64)
+    except OSError:
+        listening.close()
+        raise
+    finally:
+        os.umask(old)
+    return listening
 
 
 async def _converse(handlers: Mapping[str, Handler], stream: trio.SocketStream) -> None:

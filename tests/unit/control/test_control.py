@@ -1,5 +1,6 @@
 """The control protocol: framing of any bytes, a server and both clients over a real socket."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,24 @@ async def test_a_value_that_cannot_be_packed_fails_its_operation_alone(tmp_path:
     with pytest.raises(ControlError, match="bad: "):
         await call(path, "bad")
     assert await call(path, "good") == 1
+
+
+async def test_the_socket_is_private_and_other_tasks_keep_their_umask(tmp_path: Path) -> None:
+    ours, seen = os.umask(0o022), set[int]()
+    try:
+        async with trio.open_nursery() as nursery:
+
+            async def look() -> None:
+                while True:
+                    seen.add(was := os.umask(0o022))
+                    os.umask(was)
+                    await trio.lowlevel.checkpoint()
+
+            nursery.start_soon(look)
+            await trio.lowlevel.checkpoint()
+            await nursery.start(serve, tmp_path / "ctl", {})
+            assert (tmp_path / "ctl").stat().st_mode & 0o777 == 0o600
+            nursery.cancel_scope.cancel()
+    finally:
+        os.umask(ours)
+    assert seen == {0o022}
