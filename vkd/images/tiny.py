@@ -50,7 +50,7 @@ MEMORY_PER_HART = 4 << 20
 KERNEL = "linux-image-riscv64"
 PROGRAMS: Mapping[str, Mapping[str, str]] = {
     "busybox-static": {"usr/bin/busybox": "usr/bin/busybox"},
-    "dropbear-bin": {"usr/sbin/dropbear": "usr/sbin/dropbear"},
+    "dropbear-bin": {"usr/sbin/dropbear": "usr/sbin/dropbear", "usr/bin/dbclient": "usr/bin/ssh"},
     # dropbear looks for it there, without OpenSSH's folder.
     "openssh-sftp-server": {"usr/lib/openssh/sftp-server": "usr/lib/sftp-server"},
 }

@@ -105,7 +105,11 @@ def tiny_packages() -> dict[str, tuple[str, list[str], bytes]]:
         "linux-image-riscv64": ("kernel", [f"linux-image-{RELEASE}"], deb({})),
         f"linux-image-{RELEASE}": ("kernel", ["kmod"], deb(kernel)),
         "busybox-static": ("shells", [], deb({"usr/bin/busybox": elf()})),
-        "dropbear-bin": ("net", ["libc6", "libz1"], deb({"usr/sbin/dropbear": elf(["libz.so.1", "libc.so.6"])})),
+        "dropbear-bin": (
+            "net",
+            ["libc6", "libz1"],
+            deb({path: elf(["libz.so.1", "libc.so.6"]) for path in ("usr/sbin/dropbear", "usr/bin/dbclient")}),
+        ),
         "openssh-sftp-server": (
             "net",
             ["openssh-client", "libc6"],

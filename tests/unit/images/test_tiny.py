@@ -52,7 +52,8 @@ def test_what_is_in_it(bench: Bench) -> None:
     assert (built.kernel, built.release) == (b"MZ the kernel", RELEASE)
     made = unpack(built)
     assert next(iter(made)) == "."
-    assert {"usr/bin/busybox", "usr/sbin/dropbear", "usr/lib/sftp-server", "etc/inittab"} <= made.keys()
+    programs = {"usr/bin/busybox", "usr/sbin/dropbear", "usr/bin/ssh", "usr/lib/sftp-server"}
+    assert programs | {"etc/inittab"} <= made.keys()
     assert made["init"].data == b"usr/bin/busybox"
     assert stat.S_ISCHR(made["dev/console"].mode)
     assert made["dev/console"].device == (5, 1)
@@ -118,8 +119,9 @@ def test_missing_things_are_named(bench: Bench) -> None:
         broken("libdeep1", fakes.deb({}))
     with pytest.raises(ImageError, match=r"no module .*9p"):
         broken(f"linux-image-{RELEASE}", fakes.deb({f"boot/vmlinux-{RELEASE}": b"MZ"}))
+    scripts = dict.fromkeys(("usr/sbin/dropbear", "usr/bin/dbclient"), b"#!/bin/sh")
     with pytest.raises(ImageError, match="dropbear-bin: not a little-endian ELF-64 file"):
-        broken("dropbear-bin", fakes.deb({"usr/sbin/dropbear": b"#!/bin/sh"}))
+        broken("dropbear-bin", fakes.deb(scripts))
     del bench.packages["busybox-static"]
     with pytest.raises(ImageError, match="no package busybox-static"):
         bench.build()
