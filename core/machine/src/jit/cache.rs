@@ -14,9 +14,9 @@ use crate::memory::GuestRam;
 use crate::vpagetable::{Format, Tlb, View};
 
 /// Code of all harts of a machine, bytes.
-const CODE_IN_ALL: usize = 48 << 20;
+const CODE_IN_ALL: usize = 128 << 20;
 /// Bounds of one hart's share.
-const CODE_OF_ONE: (usize, usize) = (4 << 20, 16 << 20);
+const CODE_OF_ONE: (usize, usize) = (4 << 20, 64 << 20);
 /// What one hart can do with.
 const CODE_OF_LEAST: usize = 64 << 10;
 /// More than the largest region takes.
