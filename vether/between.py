@@ -3,6 +3,7 @@
 from typing import Any
 
 from vether.config import Spec
+from vether.peerspec import GROUP
 from vkd._native import Policy, Switch
 
 
@@ -15,7 +16,8 @@ class Between:
         self._mirrors: list[tuple[str, str, bool, bool]] = []
         self._fixed: dict[tuple[str, int], str] = {}
         self._snooping = "off"
-        self._gateway_vlan: int | None = None
+        #: The gateway's VLAN and split-horizon group.
+        self._gateway: tuple[int | None, int] = (None, 0)
 
     def apply(self, spec: Spec) -> list[str]:
         """Make the switch, which has the ports of `spec` already, equal to it. Returns what changed, one line each."""
@@ -24,7 +26,7 @@ class Between:
             *self._set_mirrors(spec),
             *self._fix(spec),
             *self._snoop(spec),
-            *self._set_gateway_vlan(spec),
+            *self._set_gateway(spec),
         ]
 
     def _set_wires(self, spec: Spec) -> list[str]:
@@ -69,11 +71,13 @@ class Between:
         self._switch.set_snooping({"off": None, "flood": True, "prune": False}[spec.snooping])
         return [f"snooping: {spec.snooping}"]
 
-    def _set_gateway_vlan(self, spec: Spec) -> list[str]:
-        was, self._gateway_vlan = self._gateway_vlan, spec.gateway_vlan if spec.gateway else None
-        if spec.gateway and (was or self._gateway_vlan):
-            self._switch.set_port("gateway", policy=Policy(access=self._gateway_vlan))
-        return [] if was == self._gateway_vlan else [f"gateway: VLAN {self._gateway_vlan or 'none'}"]
+    def _set_gateway(self, spec: Spec) -> list[str]:
+        (was_vlan, was_group), own = self._gateway, spec.tunnel is not None and not spec.tunnel.gateway
+        vlan, group = self._gateway = (spec.gateway_vlan, GROUP * own) if spec.gateway else (None, 0)
+        if spec.gateway and (was_vlan or vlan or was_group or group):
+            self._switch.set_port("gateway", split_horizon=group, policy=Policy(access=vlan))
+        changed = [] if was_vlan == vlan else [f"gateway: VLAN {vlan or 'none'}"]
+        return changed + ([] if was_group == group else [f"gateway: {'hidden from' if own else 'open to'} peers"])
 
 
 def _ends(mirrors: list[tuple[str, str, bool, bool]]) -> set[tuple[str, str]]:

@@ -45,6 +45,13 @@ class ForwardSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     guest_port: int
 
 
+class HostSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is in the network but behind none of the ports: DNS knows the name, DHCP leaves the address alone."""
+
+    name: str
+    address: str
+
+
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A switch, its gateway and its ports. Construct with :func:`convert_untrusted` or :func:`load`, which check it."""
 
@@ -77,6 +84,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     lldp: LldpSpec | None = None
     ports: tuple[AnyPort, ...] = ()
     forwards: tuple[ForwardSpec, ...] = ()
+    #: Others in the network, such as those behind switches on other hosts.
+    hosts: tuple[HostSpec, ...] = ()
     #: This switch's end of tunnels to switches on other hosts.
     tunnel: TunnelSpec | None = None
     #: Those switches; each is a port.
@@ -181,7 +190,10 @@ def _explain(message: str, raw: Any) -> SpecError:
     match = re.search(r"unknown field `(.*)`", text)
     if match is None:
         return SpecError(f"{where}: {text[:1].lower()}{text[1:]}")
-    tables: dict[str, type[msgspec.Struct]] = {"forwards[": ForwardSpec, "peers[": PeerSpec, "tunnel": TunnelSpec}
+    tables: dict[str, type[msgspec.Struct]] = {
+        **{"forwards[": ForwardSpec, "hosts[": HostSpec},
+        **{"peers[": PeerSpec, "tunnel": TunnelSpec},
+    }
     struct = next((struct for prefix, struct in tables.items() if where.startswith(prefix)), Spec)
     known = list(struct.__struct_fields__)
     if port := re.match(r"ports\[(\d+)\]", where):
@@ -254,7 +266,21 @@ def _check_ports(spec: Spec, network: IPv4Network, taken: dict[IPv4Address, str]
         if port.stp is not None:
             port.stp.port(port.name, f"{where}.stp")
         port.check(where)
+    _check_hosts(spec, network, taken, hostnames)
     check_pairs({port.name: port for port in spec.ports})
+
+
+def _check_hosts(spec: Spec, network: IPv4Network, taken: dict[IPv4Address, str], names: set[str]) -> None:
+    for i, host in enumerate(spec.hosts):
+        where = f"hosts[{i}]"
+        if not _LABEL.match(host.name):
+            raise SpecError(f"{where}.name: {host.name!r} is not a host name (letters, digits and hyphens)")
+        if host.name.lower() in names:
+            raise SpecError(f"{where}.name: {host.name!r} is there twice")
+        names.add(host.name.lower())
+        address = _address(f"{where}.address", host.address, network)
+        if (owner := taken.setdefault(address, where)) != where:
+            raise SpecError(f"{where}.address: {address} is {owner}'s already")
 
 
 def _check_cable(where: str, port: AnyPort) -> None:

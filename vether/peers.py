@@ -10,13 +10,11 @@ import trio
 
 from vether import keys
 from vether.errors import SpecError, VetherError
-from vether.peerspec import PeerSpec, TunnelSpec, literal, split_endpoint
+from vether.peerspec import GROUP, PeerSpec, TunnelSpec, literal, split_endpoint
 from vkd._native import Switch, Tunnel
 
 log = logging.getLogger(__name__)
 
-#: Ports of this group do not forward to each other: the split horizon of tunnels.
-GROUP = 0x70656572
 #: Seconds between looks at what happened, and between attempts to resolve the name of a peer that is down.
 _LOOK = 0.5
 _RESOLVE = 10.0

@@ -12,6 +12,9 @@ from vether.keys import decode_untrusted
 #: Where tunnels listen unless told otherwise.
 PORT = 5870
 
+#: Ports of this group do not forward to each other: the split horizon of tunnels.
+GROUP = 0x70656572
+
 IPAddress = IPv4Address | IPv6Address
 
 
@@ -24,6 +27,9 @@ class TunnelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     listen: str = f"0.0.0.0:{PORT}"
     #: Whether frames from one peer are kept from the others, as a full mesh wants it. Other topologies need RSTP.
     split_horizon: bool = True
+    #: Whether the gateway is there for those behind the peers. Without, each switch of a mesh has one of its own at the
+    #: same address, and each machine uses that of its switch.
+    gateway: bool = True
 
 
 class PeerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +77,10 @@ def check(tunnel: TunnelSpec | None, peers: tuple[PeerSpec, ...]) -> None:
         raise SpecError(f"tunnel.listen: {error}") from error
     if listen is None:
         raise SpecError(f"tunnel.listen: {tunnel.listen!r} has no address", hint=f"0.0.0.0:{PORT} is all of them")
+    if not tunnel.gateway and not tunnel.split_horizon:
+        raise SpecError(
+            "tunnel.gateway: to keep the gateway from the peers takes split_horizon", hint="set split_horizon = true"
+        )
     seen: dict[bytes, str] = {}
     for i, peer in enumerate(peers):
         where = f"peers[{i}]"

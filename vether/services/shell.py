@@ -100,8 +100,10 @@ class Services:
 
 
 def zone_of(spec: Spec) -> Zone:
-    """Return the names of the network: each port with an address, and the gateway."""
+    """Return the names of the network: each port with an address, the hosts behind other switches, and the gateway."""
     names = {"gateway": spec.router}
+    for host in spec.hosts:
+        names[host.name.lower()] = IPv4Address(host.address)
     for port in spec.ports:
         if port.address is not None:
             names[(port.hostname or port.name).lower()] = IPv4Address(port.address)
@@ -123,7 +125,9 @@ def dhcp_config(spec: Spec) -> DhcpConfig:
         domain=spec.zone,
         mtu=spec.mtu,
         static=static,
-        reserved=frozenset(IPv4Address(port.address) for port in spec.ports if port.address is not None),
+        reserved=frozenset(
+            IPv4Address(known.address) for known in (*spec.ports, *spec.hosts) if known.address is not None
+        ),
     )
 
 

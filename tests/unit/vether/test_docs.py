@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from vether.config import ForwardSpec, Spec
+from vether.config import ForwardSpec, HostSpec, Spec
 from vether.neighbours.spec import LldpSpec, LoopSpec, PortStpSpec, StpSpec
 from vether.peerspec import PeerSpec, TunnelSpec
 from vether.ports import KINDS, PortSpec
@@ -34,6 +34,7 @@ def test_every_key_is_there() -> None:
     who = [key for key in PortSpec.__struct_fields__ if key not in policy]
     keys += [f"ports[].{key}" for key in ("kind", *who, *policy)]
     keys += [f"forwards[].{key}" for key in ForwardSpec.__struct_fields__]
+    keys += [f"hosts[].{key}" for key in HostSpec.__struct_fields__]
     keys += [f"tunnel.{key}" for key in TunnelSpec.__struct_fields__]
     keys += [f"peers[].{key}" for key in PeerSpec.__struct_fields__]
     assert [row[0].strip("`") for row in rows("keys")] == keys
