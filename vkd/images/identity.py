@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
+from pathlib import PurePosixPath
 
 from vkd.images.cpio import Entry, directory, file, pack, with_parents
 from vkd.images.keys import dropbear_key, load_ed25519, public_line
@@ -150,12 +152,21 @@ class Identity:
             yield file("etc/vkd/run", script.encode(), 0o755)
         for extra in self.files:
             yield file(extra.path.lstrip("/"), extra.content, extra.mode)
+            yield from _for_dropbear(extra)
 
     def _hosts(self) -> str:
         own = [address.split("/")[0] for i in self.interfaces for address in i.addresses if address != DHCP]
         lines = [f"{address} {self.hostname}\n" for address in own or ["127.0.1.1"]]
         lines += [f"{address} {name}\n" for name, address in self.hosts.items() if name != self.hostname]
         return LOOPBACK + "".join(lines)
+
+
+def _for_dropbear(extra: File) -> Iterator[Entry]:
+    """Yield a user's key that OpenSSH would look for in the place and the form in which dropbear's client does."""
+    path = PurePosixPath(extra.path)
+    if path.parts[-2:] == (".ssh", "id_ed25519"):
+        with suppress(ValueError):  # it has a passphrase, or is no key at all: that is told by who uses it
+            yield file(str(path.with_name("id_dropbear")).lstrip("/"), dropbear_key(extra.content), 0o600)
 
 
 def _interface(address: str) -> IPv4Interface | IPv6Interface:

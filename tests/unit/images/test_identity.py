@@ -90,6 +90,15 @@ def test_an_extra_file_replaces_one_of_ours() -> None:
     assert [entry.data for entry in made] == [b"mine"]
 
 
+def test_a_users_key_is_there_in_the_form_of_both_clients() -> None:
+    private, _ = make_ssh_key()
+    made = entries(Identity("a", files=(File("/home/me/.ssh/id_ed25519", private, 0o600),)))
+    assert made["home/me/.ssh/id_dropbear"].data == dropbear_key(private)
+    assert stat.S_IMODE(made["home/me/.ssh/id_dropbear"].mode) == 0o600
+    for path, content in (("/home/me/.ssh/id_ed25519", b"no key"), ("/etc/id_ed25519", private)):
+        assert not any("dropbear" in name for name in entries(Identity("a", files=(File(path, content),))))
+
+
 def test_dropbear_key_is_the_same_key() -> None:
     private, public = make_ssh_key()
     made = dropbear_key(private)
