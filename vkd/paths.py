@@ -59,6 +59,11 @@ def store_file() -> Path:
     return state_dir() / "vkd.db"
 
 
+def host_key_file() -> Path:
+    """Return the file of this host's private key for tunnels, unless a cluster file names another."""
+    return state_dir() / "host.key"
+
+
 def guest_dir(cluster: str, guest: str) -> Path:
     """Return the runtime folder of one guest: its sockets and its console log."""
     return runtime_dir() / cluster / guest

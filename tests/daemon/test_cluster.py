@@ -13,8 +13,9 @@ from trio.testing import MockClock
 
 from tests.daemon.fakes import FakeHost, FakeSwitchHost, boots_well, context, crashes, guest_config, restart
 from vkd.api import Event
+from vkd.config import GuestChange
 from vkd.config.model import Cluster as Config
-from vkd.config.model import Network, Nic
+from vkd.config.model import Elsewhere, Network, Nic
 from vkd.daemon.clusters import Clusters
 from vkd.errors import ConfigError, ImageError, NotFoundError, VkdError
 from vkd.store import SqliteStore
@@ -162,7 +163,7 @@ async def test_edited_file_changes_only_what_differs(autojump_clock: MockClock, 
         assert world.switches.applied
 
 
-async def test_changed_network_restarts_switch_and_its_guests(
+async def test_a_network_that_guests_start_with_restarts_them_and_not_its_switch(
     autojump_clock: MockClock, made: Callable[[], Any]
 ) -> None:
     async with made() as world, world.daemon() as clusters:
@@ -173,7 +174,76 @@ async def test_changed_network_restarts_switch_and_its_guests(
         await clusters.apply(replace(config, networks={"lan": replace(NETWORK, mtu=9000)}), None)
         await settle(clusters)
         assert world.pids()["a"] != before["a"]
-        assert [process.alive for process in world.switches.processes] == [False, True]
+        (switch,) = world.switches.processes
+        assert switch.alive
+        assert world.switches.specs[switch.pid]["mtu"] == 9000
+
+
+async def test_what_the_switch_alone_does_changes_while_guests_run(
+    autojump_clock: MockClock, made: Callable[[], Any]
+) -> None:
+    async with made() as world, world.daemon() as clusters:
+        config = cluster_config("a", "b")
+        await clusters.apply(config, None)
+        await settle(clusters)
+        before = world.pids()
+        nic = config.guests["a"].nics[0]
+        guest = replace(config.guests["a"], nics=(replace(nic, port={"vlan": {"access": 10}}),))
+        switch = {"ageing": 60, "ports": [{"name": "x", "kind": "vde"}]}
+        network = replace(NETWORK, switch=switch, host_loopback=True)
+        edited = replace(config, networks={"lan": network}, guests={**config.guests, "a": guest})
+        changes = await clusters.apply(edited, None)
+        assert changes.changed_networks == {"lan": ("host_loopback", "ageing", "ports.x")}
+        assert changes.changed == {"a": GuestChange(keys=("nics[0].vlan",), restart=False)}
+        await settle(clusters)
+        assert world.pids() == before
+        (process,) = world.switches.processes
+        spec = world.switches.specs[process.pid]
+        assert (spec["ageing"], spec["host_loopback"]) == (60, True)
+        assert [(port["name"], port.get("vlan")) for port in spec["ports"]] == [
+            ("a", {"access": 10}),
+            ("b", None),
+            ("x", None),
+        ]
+
+
+async def test_what_a_switch_refuses_is_told_and_keeps_no_guest_down(
+    autojump_clock: MockClock, made: Callable[[], Any]
+) -> None:
+    async with made() as world, world.daemon() as clusters:
+        config = cluster_config("a", "b")
+        await clusters.apply(config, None)
+        await settle(clusters)
+        before = world.pids()
+        world.switches.refusal = "no right to make a TAP"
+        network = replace(NETWORK, switch={"ports": [{"name": "x", "kind": "tap"}]})
+        guests = {**config.guests, "b": replace(config.guests["b"], cpus=2)}
+        edited = replace(config, networks={"lan": network}, guests=guests)
+        for _ in range(2):  # the second `up` of the same file does not hide it
+            with pytest.raises(VkdError, match="network lan: the switch refuses apply: no right to make a TAP"):
+                await clusters.apply(edited, None)
+            assert await settle(clusters) == {"a": "ready", "b": "ready"}
+        assert world.pids()["a"] == before["a"] != world.pids()["b"] != before["b"]
+        world.switches.refusal = None
+        assert (await clusters.apply(config, None)).changed_networks == {"lan": ("ports.x",)}
+
+
+async def test_guests_of_other_hosts_are_known_by_name(autojump_clock: MockClock, made: Callable[[], Any]) -> None:
+    async with made() as world, world.daemon() as clusters:
+        whole = cluster_config("a", "far")
+        far = Elsewhere(host="paris", nics=whole.guests["far"].nics)
+        part = replace(whole, host="berlin", guests={"a": whole.guests["a"]}, elsewhere={"far": far})
+        await clusters.apply(part, None)
+        assert await settle(clusters) == {"a": "ready"}
+        (process,) = world.switches.processes
+        assert world.switches.specs[process.pid]["hosts"] == [{"name": "far", "address": "10.0.2.11"}]
+        for reference in ("far", "c/far"):
+            with pytest.raises(NotFoundError, match="guest 'far' of c runs on host 'paris'"):
+                clusters.guest(reference)
+        with pytest.raises(ConfigError, match="runs here as host 'berlin' already, not as host 'paris'"):
+            await clusters.apply(replace(part, host="paris"), None)
+        with pytest.raises(ConfigError, match="not as the only host"):
+            clusters.changes(whole)
 
 
 async def test_two_ups_at_once(autojump_clock: MockClock, made: Callable[[], Any]) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vkd.config.load import parse_untrusted
-from vkd.supervisor.wiring import port_name, switch_spec
+from vkd.config.switchspec import port_name, switch_spec
 
 
 def test_a_port_has_its_guests_name_but_never_the_switchs_own() -> None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "image": "vkd.cli.image:image",
     "validate": "vkd.cli.validate:validate",
     "schema": "vkd.cli.validate:schema",
+    "key": "vkd.cli.key:key",
     "doctor": "vkd.cli.doctor:doctor",
     "completion": "vkd.cli.complete:completion",
     "daemon": "vkd.cli.daemon:daemon",

@@ -11,6 +11,7 @@ import msgspec
 
 from vkd.api import Event, Row, UpResult
 from vkd.cli.client import connect, follow, rows
+from vkd.cli.here import here, host_option
 from vkd.cli.output import emit_json
 from vkd.cli.progress import Lines, View, failures, open_view
 from vkd.config import Changes, Loaded, diff, load
@@ -31,15 +32,19 @@ _IDLE = ("stopped", "failed")
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 @click.option("--wait/--no-wait", default=True, help="Return when the guests are ready (default), or at once.")
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer; exit code 4 then.")
+@host_option
 @click.option("--json", "as_json", is_flag=True, help="Print the changes and the guests as JSON, nothing else.")
-def up(file: Path | None, dry_run: bool, wait: bool, timeout: float | None, as_json: bool) -> int | None:
+def up(
+    file: Path | None, *, dry_run: bool, wait: bool, timeout: float | None, host: str | None, as_json: bool
+) -> int | None:
     """Start the cluster of FILE, or change what runs to what it says.
 
     FILE is cluster.toml or configs/cluster.toml if none is named. Only what differs is touched: run it again after an
     edit. The command returns when every guest has reached the stage that it waits for (ssh, by default).
     """
-    loaded = _load(file)
+    loaded = here(load(find_file(file)), host)
     loaded.check_files()
+    loaded.check_key()
     known = rows()
     ours = [row for row in known if row.cluster == loaded.cluster.name]
     loaded.check_host(available_memory(), {row.name: row.memory for row in ours if row.pid is not None})
@@ -81,10 +86,6 @@ def find_file(file: Path | None) -> Path:
             return candidate
     names = " nor ".join(map(str, DEFAULT_FILES))
     raise ConfigError(f"there is neither {names} here", hint="name a cluster file: vkd up FILE")
-
-
-def _load(file: Path | None) -> Loaded:
-    return load(find_file(file))
 
 
 def _source(loaded: Loaded) -> str:
@@ -133,7 +134,8 @@ def _reference(row: Row) -> str:
 
 def _say_how_to_go_on(loaded: Loaded) -> None:
     click.echo(f"\ninterrupted; the cluster {loaded.cluster.name} stays as it is, and its guests go on", err=True)
-    click.echo(f"  {_program()} up {loaded.source}  goes on waiting", err=True)
+    host = "" if loaded.cluster.host is None else f" --host {loaded.cluster.host}"
+    click.echo(f"  {_program()} up {loaded.source}{host}  goes on waiting", err=True)
     click.echo(f"  {_program()} down {loaded.cluster.name}  ends it", err=True)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from vkd.cli.here import here_if_known, host_option
 from vkd.cli.output import emit_json
 from vkd.cli.up import find_file
 from vkd.config import load
@@ -13,25 +14,34 @@ from vkd.config.problem import InvalidFileError
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
+@host_option
 @click.option("--json", "as_json", is_flag=True, help="Print the problems, or the resolved cluster, as JSON.")
-def validate(file: Path | None, as_json: bool) -> int | None:
-    """Check a cluster file, and whether this machine has the files and the memory that it asks for."""
+def validate(file: Path | None, host: str | None, as_json: bool) -> int | None:
+    """Check a cluster file, and whether this machine has the files and the memory that it asks for.
+
+    A file for several hosts is checked for all of them; what this machine has to have, only if it is one of them.
+    """
     file = find_file(file)
     try:
-        loaded = load(file)
-        loaded.check_host(available_memory())
+        whole = load(file)
+        loaded = here_if_known(whole, host)
+        if loaded is not None:
+            loaded.check_host(available_memory())
+            loaded.check_key()
     except InvalidFileError as error:
         if not as_json:
             raise
         emit_json({"valid": False, "problems": [{"line": line, "text": text} for line, text in error.problems]})
         return error.exit_code
-    loaded.check_files()
-    cluster = loaded.cluster
+    if loaded is not None:
+        loaded.check_files()
+    cluster = (loaded or whole).cluster
     if as_json:
         emit_json({"valid": True, "cluster": cluster})
     else:
         counts = (_count(len(cluster.guests), "guest"), _count(len(cluster.networks), "network"))
-        click.echo(f"{file}: valid: cluster {cluster.name}, {', '.join(counts)}")
+        part = "" if cluster.host is None else f" on host {cluster.host}"
+        click.echo(f"{file}: valid: cluster {cluster.name}{part}, {', '.join(counts)}")
     return None
 
 

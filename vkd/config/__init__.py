@@ -10,6 +10,8 @@
 | `model` | a resolved :class:`Cluster`, as the daemon gets it |
 | `load` | file -> `Cluster`, or :class:`~vkd.errors.ConfigError` with each problem's line |
 | `check`, `layers`, `networks`, `guests`, `addresses`, `resolve` | the steps in between, pure |
+| `passed`, `switchspec`, `switches` | the switch's keys: their names, what vether gets, where its complaints belong |
+| `hosts` | one host's part of a cluster that has several, and the tunnels |
 | `diff` | what a new file changes |
 | `reference` | writes the reference page and the JSON schema |
 """

@@ -63,9 +63,10 @@ class Pool:
 def keep_addresses(old: Cluster | None, new: Cluster) -> Cluster:
     """Return `new` with the addresses that were chosen for the same guests in `old`, where they are still free.
 
-    So a guest added at the top of a file does not renumber those that run. Addresses that the file fixes stay.
+    So a guest added at the top of a file does not renumber those that run. Addresses that the file fixes stay. Where a
+    cluster has several hosts, the file alone says which address is whose: the others may not have run what ran here.
     """
-    if old is None:
+    if old is None or new.host is not None:
         return new
     before = {
         key: nic.address

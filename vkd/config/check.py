@@ -150,6 +150,8 @@ def _check_scalar(value: Any, plain: inspect.Type, special: Kind | None, path: K
 
 
 def _fits(value: Any, kind: inspect.Type) -> bool:
+    if isinstance(kind, inspect.AnyType):
+        return True  # who is handed it checks it
     if isinstance(value, bool):
         return isinstance(kind, inspect.BoolType)
     return isinstance(value, _PYTHON[type(kind)])

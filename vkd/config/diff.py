@@ -1,22 +1,33 @@
 """What changes when a cluster is replaced by another. Pure."""
 
-import msgspec
+from collections.abc import Iterator
+from typing import Any
 
-from vkd.config.model import Cluster, Guest, Network
+import msgspec
+from msgspec.structs import replace
+
+from vkd.config.hosts import names_elsewhere
+from vkd.config.model import Cluster, Guest, Network, Nic
 
 #: Keys of a guest that take effect while it runs; any other key needs a restart.
 LIVE_KEYS = frozenset({"forwards", "restart", "wait_for", "boot_stall", "stop_timeout"})
 
+#: Keys of a network that its guests are started with; any other changes in the switch alone, while they run.
+GUESTS_KEYS = frozenset({"subnet", "gateway", "gateway_address", "dns_address", "domain", "mtu"})
+
 
 class GuestChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A guest in both clusters that differs in `keys`; `network.KEY` stands for a key of a network it is on."""
+    """A guest in both clusters that differs in `keys`; `NETWORK.KEY` stands for a key of a network it is on."""
 
     keys: tuple[str, ...]
     restart: bool
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """The difference, by name, in the order of the new file. `changed_networks` gives the keys that differ."""
+    """The difference, by name, in the order of the new file. `changed_networks` gives the keys that differ.
+
+    Of the switch's keys, `ports.NAME` is one of the further ports, and `hosts` are guests of other hosts.
+    """
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -39,9 +50,9 @@ def diff(old: Cluster | None, new: Cluster) -> Changes:
     old_guests = old.guests if old else {}
     old_networks = old.networks if old else {}
     changed_networks = {
-        name: _differing(old_networks[name], network)
+        name: keys
         for name, network in new.networks.items()
-        if name in old_networks and old_networks[name] != network
+        if old is not None and name in old_networks and (keys := tuple(_network_change(old, new, network)))
     }
     changed = {
         name: change
@@ -58,13 +69,48 @@ def diff(old: Cluster | None, new: Cluster) -> Changes:
     )
 
 
+def _network_change(old: Cluster, new: Cluster, network: Network) -> Iterator[str]:
+    before = old.networks[network.name]
+    yield from _differing(replace(before, switch={}), replace(network, switch={}))
+    for key in dict.fromkeys((*network.switch, *before.switch)):
+        was, now = before.switch.get(key), network.switch.get(key)
+        if key == "ports":
+            yield from _differing_ports(was or [], now or [])
+        elif was != now:
+            yield key
+    if names_elsewhere(old, network.name) != names_elsewhere(new, network.name):
+        yield "hosts"
+
+
+def _differing_ports(was: list[dict[str, Any]], now: list[dict[str, Any]]) -> Iterator[str]:
+    before, after = ({str(port.get("name")): port for port in ports} for ports in (was, now))
+    for name in dict.fromkeys((*after, *before)):
+        if before.get(name) != after.get(name):
+            yield f"ports.{name}"
+
+
 def _guest_change(old: Guest, new: Guest, networks: dict[str, tuple[str, ...]]) -> GuestChange | None:
-    keys = _differing(old, new)
-    beneath = [f"{nic.network}.{key}" for nic in new.nics for key in networks.get(nic.network, ())]
+    keys = [key for key in _differing(old, new) if key != "nics"]
+    live, cards = LIVE_KEYS.issuperset(keys), [_card(nic) for nic in new.nics]
+    if [_card(nic) for nic in old.nics] != cards:
+        keys, live = [*keys, "nics"], False
+    else:
+        keys += [
+            f"nics[{number}].{key}"
+            for number, (before, after) in enumerate(zip(old.nics, new.nics, strict=True))
+            for key in dict.fromkeys((*after.port, *before.port))
+            if before.port.get(key) != after.port.get(key)
+        ]
+    beneath = [
+        f"{nic.network}.{key}" for nic in new.nics for key in networks.get(nic.network, ()) if key in GUESTS_KEYS
+    ]
     every = (*keys, *dict.fromkeys(beneath))
-    if not every:
-        return None
-    return GuestChange(keys=every, restart=bool(beneath) or not LIVE_KEYS.issuperset(keys))
+    return GuestChange(keys=every, restart=bool(beneath) or not live) if every else None
+
+
+def _card(nic: Nic) -> Nic:
+    """Return a card as the guest knows it."""
+    return replace(nic, port={})
 
 
 def _differing(old: Guest | Network, new: Guest | Network) -> tuple[str, ...]:

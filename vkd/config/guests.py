@@ -1,9 +1,11 @@
 """Resolve one guest's merged keys: defaults filled in, paths absolute, addresses as far as the file gives them."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -13,6 +15,7 @@ from vkd.config import values
 from vkd.config.addresses import mac_for, numbered
 from vkd.config.layers import Merged
 from vkd.config.model import Disk, Guest, GuestFile, Network, Nic, Restart, Ssh, WaitFor
+from vkd.config.passed import PORT_KEYS
 from vkd.config.problem import Problems
 from vkd.config.schema import DiskTable, FileTable, GuestTable, NicTable, RestartTable, SshTable
 
@@ -45,6 +48,7 @@ def resolve_guest(name: str, merged: Merged, around: Surroundings) -> Guest:
     ssh = keys.ssh or SshTable()
     return Guest(
         name=name,
+        host=None if keys.host is UNSET else keys.host,
         image=merged.image,
         kernel=kernel,
         initrd=absolute(keys.initrd, folder) if keys.initrd else None,
@@ -94,6 +98,9 @@ def _nics(guest: str, keys: GuestTable, merged: Merged, around: Surroundings) ->
             mac=values.mac(nic.mac or "02:00:00:00:00:00"),
             address=nic.address or TO_CHOOSE,
             fixed=bool(nic.address),
+            port=with_absolute_paths(
+                {key: value for key in PORT_KEYS if (value := getattr(nic, key)) is not UNSET}, around.folder
+            ),
         )
         for nic in tables
     )
@@ -172,6 +179,32 @@ def _files(keys: GuestTable, merged: Merged, folder: Path, problems: Problems) -
         content = None if source else table.content or ""
         files[name] = GuestFile(content=content, source=source, mode=values.mode(table.mode))
     return files
+
+
+#: Files in the switch's keys: by the tables that they are in.
+_FILES = {"tunnel": ("key",), "peers": ("psk",), "capture": ("file",)}
+
+
+def with_absolute_paths(keys: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return keys of a switch or of a port with its files seen from `folder`; what is wrong stays as it is."""
+    done = dict(keys)
+    for key, value in keys.items():
+        if key == "ports":
+            done[key] = [with_absolute_paths(port, folder) for port in value]
+        elif key in _FILES and isinstance(value, list):
+            done[key] = [_with_files(one, _FILES[key], folder) for one in value]
+        elif key in _FILES:
+            done[key] = _with_files(value, _FILES[key], folder)
+        elif key == "remote" and isinstance(value, str) and value:
+            done[key] = absolute(value, folder)
+    return done
+
+
+def _with_files(table: Any, names: tuple[str, ...], folder: Path) -> Any:
+    if not isinstance(table, dict):
+        return table
+    files = {name: absolute(table[name], folder) for name in names if isinstance(table.get(name), str) and table[name]}
+    return {**table, **files}
 
 
 def absolute(path: str, folder: Path) -> str:

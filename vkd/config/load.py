@@ -3,17 +3,18 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vkd.config.hosts import Hosts
 from vkd.config.layers import Merged
 from vkd.config.locate import Locator
 from vkd.config.memory import check_memory
 from vkd.config.model import Cluster
 from vkd.config.problem import InvalidFileError, KeyPath, Problem, Problems, dotted
 from vkd.config.resolve import resolve
-from vkd.errors import ConfigError, ImageError
+from vkd.errors import ConfigError, HostLacksError, ImageError
 
 #: The longest cluster file, bytes: far more than anybody writes, far less than would keep the parser busy.
 MAX_FILE = 1 << 20
@@ -26,13 +27,50 @@ _TWICE = re.compile(r"Cannot declare \('(guests|networks|images)', '([^']*)'\) t
 
 @dataclass(frozen=True)
 class Loaded:
-    """A cluster with the file that it came from, for errors that show only later."""
+    """A cluster with the file that it came from, for errors that show only later.
+
+    Where the file has several hosts, `cluster` is all of it until :meth:`at` says which one this is.
+    """
 
     cluster: Cluster
     source: str
     text: str
     merged: dict[str, Merged]
     overcommit: bool
+    hosts: Hosts
+
+    def at(self, host: str) -> "Loaded":
+        """Return what host `host` of the file has of the cluster. Raises `ConfigError` if there is none."""
+        if host not in self.hosts.by_name:
+            known = ", ".join(self.hosts.by_name)
+            hint = f"the hosts are: {known}" if known else "it has no [hosts] at all"
+            raise ConfigError(f"{self.source} has no host {host!r}", hint=hint)
+        return replace(self, cluster=self.hosts.part(self.cluster, host))
+
+    def check_key(self) -> None:
+        """Raise `VkdError` if this host's tunnels have no key, or one that the file does not expect."""
+        tunnels = [network.switch["tunnel"] for network in self.cluster.networks.values() if "tunnel" in network.switch]
+        if self.cluster.host is None or not tunnels:
+            return
+        from vether import keys  # noqa: PLC0415 - a cluster of one host needs none of it
+        from vether.errors import VetherError  # noqa: PLC0415
+
+        host, file = self.hosts.by_name[self.cluster.host], Path(tunnels[0]["key"])
+        make = "vkd key" if host.key is None else f"vkd key {file}"
+        if not file.exists():
+            hint = f"make one with `{make}`, and put what it prints under hosts.{host.name}.public_key"
+            raise HostLacksError(f"this host, {host.name!r}, has no key {file}", hint=hint)
+        try:
+            public = keys.encode(keys.public(keys.read(file)))
+            if self.hosts.psk is not None:
+                keys.read(Path(self.hosts.psk))
+        except VetherError as error:
+            raise ConfigError(error.message, hint=error.hint) from error
+        if public != host.public_key:
+            problems = Problems()
+            text = f"the key of this host, {file}, is another one: {public}"
+            problems.add(("hosts", host.name, "public_key"), text, hint="is this the right host? see --host")
+            _raise_if_any(self.source, self.text, problems)
 
     def check_host(self, available: int, running: Mapping[str, int] | None = None) -> None:
         """Raise `ConfigError` if the guests need more than `available` bytes beyond what `running` ones have."""
@@ -96,9 +134,9 @@ def parse_untrusted(text: str, source: str, stem: str, folder: Path) -> Loaded:
     """Parse the text of a cluster file; `source` names it in errors. Raises `ConfigError`, whatever the text."""
     document = _toml(text, source)
     problems = Problems()
-    cluster, merged = resolve(document, stem, folder, problems)
+    cluster, merged, hosts = resolve(document, stem, folder, problems)
     _raise_if_any(source, text, problems)
-    return Loaded(cluster, source, text, merged, document.get("overcommit", False))
+    return Loaded(cluster, source, text, merged, document.get("overcommit", False), hosts)
 
 
 def _toml(text: str, source: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ This is what :func:`vkd.config.load` returns, what `vkd up` sends to the daemon 
 daemon stores (`msgspec.convert(value, Cluster)`). Immutable, compared by value. Sizes are bytes, times are seconds.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -27,6 +27,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int
     #: Whether guests reach services on the host's 127.0.0.1 at the gateway's address.
     host_loopback: bool = False
+    #: What only the switch understands, as :mod:`vether.config` has it: `ageing`, `stp`, `ports`, `tunnel`, `peers`, …
+    switch: dict[str, Any] = {}
 
 
 class Nic(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +38,8 @@ class Nic(msgspec.Struct, frozen=True, kw_only=True):
     mac: str
     address: str
     fixed: bool = False
+    #: Keys of the card's port of the switch, as :mod:`vether.ports` has them: `vlan`, `netem`, …
+    port: dict[str, Any] = {}
 
 
 class Disk(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +91,8 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
     """One virtual machine. Either `image` is set, or `kernel` (with `initrd` and disks as given); both may be."""
 
     name: str
+    #: The host that it runs on, where the cluster has several.
+    host: str | None = None
     image: str | None
     kernel: str | None
     initrd: str | None
@@ -120,11 +126,37 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
     run: tuple[str, ...]
 
 
-class Cluster(msgspec.Struct, frozen=True, kw_only=True):
-    """All guests and networks of one file, by name, in the file's order."""
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine that has a part of the cluster."""
 
     name: str
+    #: Where others reach it; without one it has to reach them.
+    address: str | None
+    #: UDP port of the file's first network; those that follow have the next ports.
+    port: int
+    public_key: str
+    #: File of the private key, on that host; nil for the default one.
+    key: str | None
+    #: Its own address to listen at; nil for all.
+    listen: str | None
+
+
+class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
+    """A guest of the cluster that runs on another host."""
+
+    host: str
+    nics: tuple[Nic, ...]
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True):
+    """All guests and networks of one file, by name, in the file's order; of one host, where there are several."""
+
+    name: str
+    #: The host whose part this is.
+    host: str | None = None
     #: Address of the Debian mirror for images; nil for the one of the host's APT.
     mirror: str | None = None
     networks: dict[str, Network]
     guests: dict[str, Guest]
+    #: The guests of the other hosts.
+    elsewhere: dict[str, Elsewhere] = {}

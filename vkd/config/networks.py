@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from vkd.config.addresses import dns_address, gateway_address
+from vkd.config.guests import with_absolute_paths
 from vkd.config.model import Network
+from vkd.config.passed import SWITCH_KEYS
 from vkd.config.problem import Problems
 from vkd.config.schema import NetworkTable
 
@@ -17,7 +20,7 @@ DEFAULT_NETWORK = "lan"
 _CHOSEN_FROM = IPv4Network("10.77.0.0/16")
 
 
-def resolve_networks(document: Mapping[str, Any], cluster: str, problems: Problems) -> dict[str, Network]:
+def resolve_networks(document: Mapping[str, Any], cluster: str, folder: Path, problems: Problems) -> dict[str, Network]:
     """Return the networks by name; subnets that the file leaves open are the lowest free ones."""
     tables: Mapping[str, Mapping[str, Any]] = document.get("networks", {DEFAULT_NETWORK: {}})
     given: dict[str, IPv4Network] = {}
@@ -35,7 +38,7 @@ def resolve_networks(document: Mapping[str, Any], cluster: str, problems: Proble
         if chosen is None:
             problems.add(("networks", name), f"no subnet of {_CHOSEN_FROM} is left for it", hint="give it a subnet")
             continue
-        resolved[name] = _network(name, table, str(chosen), cluster)
+        resolved[name] = _network(name, table, str(chosen), cluster, folder)
     return resolved
 
 
@@ -45,7 +48,7 @@ def _free(used: list[IPv4Network]) -> Iterator[IPv4Network]:
             yield candidate
 
 
-def _network(name: str, table: Mapping[str, Any], subnet: str, cluster: str) -> Network:
+def _network(name: str, table: Mapping[str, Any], subnet: str, cluster: str, folder: Path) -> Network:
     keys = msgspec.convert(table, NetworkTable)
     return Network(
         name=name,
@@ -56,4 +59,5 @@ def _network(name: str, table: Mapping[str, Any], subnet: str, cluster: str) -> 
         domain=keys.domain or f"{cluster}.vkd",
         mtu=keys.mtu,
         host_loopback=keys.host_loopback,
+        switch=with_absolute_paths({key: table[key] for key in SWITCH_KEYS if key in table}, folder),
     )

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT, UNSET, inspect
 
-from vkd.config import schema
+from vkd.config import passed, schema
 from vkd.config.check import allowed, table_type
 
 FOLDER = Path("docs/reference")
@@ -20,6 +20,7 @@ FOLDER = Path("docs/reference")
 _TABLES: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("The file", schema.ClusterTable),
     ("`[networks.NAME]`", schema.NetworkTable),
+    ("`[hosts.NAME]`", schema.HostTable),
     ("`[guests.NAME]`, `[images.NAME]`, `[defaults]`", schema.GuestTable),
     ("`[[guests.NAME.nics]]`", schema.NicTable),
     ("`[[guests.NAME.disks]]`", schema.DiskTable),
@@ -27,6 +28,9 @@ _TABLES: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("`[guests.NAME.ssh]`", schema.SshTable),
     ('`[guests.NAME.files."/PATH"]`', schema.FileTable),
 )
+
+#: Tables with keys that vether checks.
+_SWITCH = (passed.SwitchKeys, passed.PortKeys)
 
 _HEAD = """# The cluster file
 
@@ -45,7 +49,7 @@ def reference() -> str:
     for title, table in _TABLES:
         parts.append(f"## {title}\n\n{(table.__doc__ or '').strip()}\n")
         rows = ["| key | allowed | default | meaning | example |", "|---|---|---|---|---|"]
-        rows += [_row(field) for field in table_type(table).fields]
+        rows += [_row(field) for field in _own_first(table)]
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)
 
@@ -57,9 +61,45 @@ def json_schema() -> str:
         properties = document["$defs"][table.__name__]["properties"]
         for field in table_type(table).fields:
             if isinstance(field.type, inspect.Metadata) and (kind := (field.type.extra or {}).get("kind")):
-                properties[field.encode_name]["description"] += f" Allowed: {kind.allowed}."
+                text = f" Allowed: {kind.allowed}." if kind is not passed.SWITCH else ""
+                properties[field.encode_name]["description"] += text
+    _add_switch(document["$defs"])
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "vkd cluster file"}
     return json.dumps(head | document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _own_first(table: type[msgspec.Struct]) -> list[inspect.Field]:
+    """Return the keys of a table, vkd's own in front of the switch's."""
+    switch = {*passed.SWITCH_KEYS, *passed.PORT_KEYS}
+    return sorted(table_type(table).fields, key=lambda field: issubclass(table, _SWITCH) and field.name in switch)
+
+
+def _add_switch(definitions: dict[str, Any]) -> None:
+    """Give the keys that vether checks the types that they have there."""
+    from vether.config import Spec  # noqa: PLC0415 - the reference alone needs its types
+    from vether.ports import KINDS, PortSpec  # noqa: PLC0415
+
+    structs = [Spec, PortSpec, *KINDS.values()]
+    _, theirs = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")
+    spec, port = theirs.pop("Spec"), theirs.pop("PortSpec")
+    for table, source in (("NetworkTable", spec), ("NicTable", port)):
+        for key, known in definitions[table]["properties"].items():
+            if key in (passed.SWITCH_KEYS if source is spec else passed.PORT_KEYS):
+                about = {part: known[part] for part in ("description", "examples")}
+                definitions[table]["properties"][key] = {**_without_default(source["properties"][key]), **about}
+    for kind, struct in KINDS.items():
+        definition = theirs[struct.__name__]
+        definition["properties"]["host"] = {
+            "type": "string",
+            "description": "Which of [hosts] has it; all if not given.",
+        }
+        if kind == "guest":
+            definition["required"].remove("kind")
+    definitions.update(theirs)
+
+
+def _without_default(schema_: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema_.items() if key != "default"}
 
 
 def _row(field: inspect.Field) -> str:

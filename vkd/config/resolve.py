@@ -9,26 +9,29 @@ from msgspec.structs import replace
 from vkd.config.addresses import Pool
 from vkd.config.check import check
 from vkd.config.guests import TO_CHOOSE, Surroundings, resolve_guest
+from vkd.config.hosts import Hosts, check_hosts, resolve_hosts
 from vkd.config.layers import Merged, merge
 from vkd.config.model import Cluster, Guest, Network, Nic
 from vkd.config.networks import resolve_networks
 from vkd.config.problem import Problems
 from vkd.config.schema import ClusterTable
+from vkd.config.switches import check_switches
 
 _NAME_WITHOUT_FILE_NAME = "cluster"
 
 
 def resolve(
     document: Mapping[str, Any], stem: str, folder: Path, problems: Problems
-) -> tuple[Cluster, dict[str, Merged]]:
-    """Return the cluster, and each guest's merged keys, which know where in the file a value came from.
+) -> tuple[Cluster, dict[str, Merged], Hosts]:
+    """Return the cluster, each guest's merged keys, which know where in the file a value came from, and the hosts.
 
     `stem` names a cluster that has no `name`; relative paths are seen from `folder`. The cluster is good only if
     `problems` is empty afterwards.
     """
     clean = check(dict(document), ClusterTable, (), problems)
     name = clean.get("name") or _host_name(stem)
-    networks = resolve_networks(clean, name, problems)
+    hosts = resolve_hosts(clean, folder, problems)
+    networks = resolve_networks(clean, name, folder, problems)
     if not clean.get("guests") and not problems.found:
         problems.add((), "there is no guest", hint="add a table such as [guests.a]")
     merged = {guest: merge(clean, guest, problems) for guest in clean.get("guests", {})}
@@ -39,7 +42,11 @@ def resolve(
     _check_forwards(guests, merged, problems)
     if "networks" not in document and not any(guest.nics for guest in guests.values()):
         networks = {}  # nobody asked for one
-    return Cluster(name=name, mirror=clean.get("mirror"), networks=networks, guests=guests), merged
+    whole = Cluster(name=name, mirror=clean.get("mirror"), networks=networks, guests=guests)
+    check_hosts(whole, hosts, merged, problems)
+    for part in [hosts.part(whole, host) for host in hosts.by_name] or [whole]:
+        check_switches(part, merged, problems)
+    return whole, merged, hosts
 
 
 #: The host address of a forward that listens at all of them.
@@ -89,10 +96,10 @@ def _check_macs(guests: dict[str, Guest], merged: dict[str, Merged], problems: P
 
 
 def _check_forwards(guests: dict[str, Guest], merged: dict[str, Merged], problems: Problems) -> None:
-    owners: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    owners: dict[tuple[str | None, str, int], list[tuple[str, str]]] = {}
     for name, guest in guests.items():
         for at, forward in enumerate(guest.forwards):
-            taken = owners.setdefault((forward.protocol, forward.host_port), [])
+            taken = owners.setdefault((guest.host, forward.protocol, forward.host_port), [])
             for address, owner in taken:
                 # A port of all addresses is a port of each.
                 if address == forward.host_address or _EVERY in {address, forward.host_address}:

@@ -5,30 +5,23 @@ The checker, the resolver, `docs/reference/config.md` and `docs/reference/cluste
 :class:`~vkd.config.values.Kind` in a key's `extra`; a default that depends on other keys is described there too.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from vkd.config import values
+from vkd.config.describe import key as _key
+from vkd.config.describe import of as _of
 from vkd.config.model import Policy, WaitFor
-from vkd.config.values import Kind
-
-
-def _key(description: str, example: Any, kind: Kind | None = None, default: str | None = None) -> Meta:
-    extra = {"example": example, "kind": kind, "default": default}
-    return Meta(description=description, examples=[example], extra=extra)
-
-
-def _of(kind: Kind) -> Meta:
-    return Meta(extra={"kind": kind})
+from vkd.config.passed import PortKeys, SwitchKeys
 
 
 class Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of the tables in a file; a key that is not there and has no fixed default is `UNSET`."""
 
 
-class NetworkTable(Table):
+class NetworkTable(SwitchKeys):
     """One virtual Ethernet; its switch is a process of its own."""
 
     subnet: Annotated[
@@ -56,7 +49,7 @@ class NetworkTable(Table):
     ] = False
 
 
-class NicTable(Table):
+class NicTable(PortKeys, kw_only=True):
     """One network card, where an address or MAC is to be given; else name the network in `networks`."""
 
     network: Annotated[str, _key("Network to attach to.", "lan", values.LABEL)]
@@ -121,8 +114,41 @@ class FileTable(Table):
     mode: Annotated[str, _key("Permissions, octal.", "0755", values.MODE)] = "0644"
 
 
+class HostTable(Table, kw_only=True):
+    """A machine that has a part of the cluster. The file is the same on all; `vkd up FILE` starts what is here."""
+
+    address: Annotated[
+        str | UnsetType,
+        _key(
+            "Name or address at which the other hosts reach it by UDP.",
+            "berlin.example",
+            values.HOST_ADDRESS,
+            "none: it has to reach the others",
+        ),
+    ] = UNSET
+    port: Annotated[
+        int,
+        Meta(ge=1, le=65535),
+        _key("UDP port of the file's first network; the next ones have the next ports.", 6000),
+    ] = 5870
+    public_key: Annotated[str, _key("What `vkd key` printed there.", "q1Qp0a…=", values.PUBLIC_KEY)]
+    key: Annotated[
+        str | UnsetType,
+        _key("File with the private key on that host.", "/etc/vkd/host.key", values.PATH, "where `vkd key` puts it"),
+    ] = UNSET
+    listen: Annotated[
+        str | UnsetType,
+        _key("Its own address to listen at.", "192.0.2.1", values.IP_ADDRESS, "all"),
+    ] = UNSET
+
+
 class GuestTable(Table):
     """One virtual machine. All of these keys may stand in `[defaults]` and `[images.NAME]` too."""
+
+    host: Annotated[
+        str | UnsetType,
+        _key("Which of `[hosts]` it runs on.", "berlin", values.LABEL, "required with `[hosts]`"),
+    ] = UNSET
 
     image: Annotated[
         str | UnsetType,
@@ -260,6 +286,17 @@ class ClusterTable(Table):
             {"web": {"image": "tiny"}},
         ),
     ] = {}
+    hosts: Annotated[
+        dict[Annotated[str, _of(values.LABEL)], HostTable],
+        _key(
+            "Hosts that share the cluster; their networks are joined by encrypted tunnels.",
+            {"berlin": {"address": "192.0.2.1", "public_key": "q1Qp0a…="}},
+        ),
+    ] = {}
+    psk: Annotated[
+        str | UnsetType,
+        _key("File with a secret that all hosts have, from `vether key --psk`.", "lab.psk", values.PATH, "none"),
+    ] = UNSET
     networks: Annotated[
         dict[Annotated[str, _of(values.LABEL)], NetworkTable] | UnsetType,
         _key("Networks.", {"lan": {"subnet": "10.77.0.0/24"}}, None, "one named `lan`"),

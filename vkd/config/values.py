@@ -21,6 +21,7 @@ _FORWARD = re.compile(r"(?:([0-9.]+):)?([0-9]+):([0-9]+)(?:/(tcp|udp))?")
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MIRROR = re.compile(r"(https?://|file:/)[!-~]+")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_PUBLIC_KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
 _MODE = re.compile(r"0?[0-7]{3,4}")
 
 _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
@@ -111,6 +112,29 @@ def address(value: str) -> str:
     return str(ipaddress.IPv4Address(value))
 
 
+def ip_address(value: str) -> str:
+    """Return an IPv4 or IPv6 address."""
+    return str(ipaddress.ip_address(value))
+
+
+def host_address(value: str) -> str:
+    """Return an IP address, or a DNS name as resolvers take it."""
+    try:
+        return ip_address(value)
+    except ValueError:
+        name = value.lower()
+        if name.replace(".", "").isdecimal():
+            raise
+        return domain(name)
+
+
+def public_key(value: str) -> str:
+    """Return a public key of tunnels: 32 bytes in base64."""
+    if not _PUBLIC_KEY.fullmatch(value):
+        raise ValueError(value)
+    return value
+
+
 def subnet(value: str) -> str:
     """Return an IPv4 network, /8 to /29, with no host bits set, within what a host may use privately or globally."""
     network = ipaddress.IPv4Network(value)
@@ -197,6 +221,9 @@ LABEL = Kind("name", "a host name: lower-case letters, digits and inner hyphens,
 DOMAIN = Kind("domain", 'host names joined by dots, such as "demo.vkd"', domain)
 MAC = Kind("MAC address", 'a unicast MAC address such as "02:00:00:00:00:01"', mac)
 ADDRESS = Kind("IPv4 address", 'an IPv4 address such as "10.77.0.10"', address)
+IP_ADDRESS = Kind("IP address", 'an IPv4 or IPv6 address such as "192.0.2.1"', ip_address)
+HOST_ADDRESS = Kind("host", 'a DNS name, or an IPv4 or IPv6 address, such as "192.0.2.1"', host_address)
+PUBLIC_KEY = Kind("public key", "44 characters of base64, as `vkd key` prints them", public_key)
 SUBNET = Kind("IPv4 network", 'an IPv4 network from /8 to /29 such as "10.77.0.0/24"', subnet)
 FORWARD = Kind("forward", '"[HOST_ADDRESS:]HOST_PORT:GUEST_PORT[/tcp|udp]", such as "8080:80"', forward)
 PATH = Kind("file", "the name of a file, relative to the cluster file or absolute", path)

@@ -82,6 +82,7 @@ class Clusters:
         """Return what `apply` would change, or raise as it would for another file's cluster."""
         cluster = self.by_name.get(config.name) or self._make(config.name)
         cluster.check_source(source)
+        cluster.check_host(config)
         return cluster.changes(config)
 
     async def down(self, name: str) -> None:
@@ -110,6 +111,8 @@ class Clusters:
             return self.some(cluster)[0].guest(name)
         found = [guest for guest in self._guests() if guest.name == name]
         if not found:
+            for one in self.by_name.values():
+                one.check_here(name)
             raise NotFoundError.named("guest", name, {guest.name for guest in self._guests()})
         if len(found) > 1:
             names = ", ".join(f"{guest.cluster}/{guest.name}" for guest in found)

@@ -14,6 +14,7 @@ from vkd.config import Changes, diff, keep_addresses
 from vkd.config.memory import mebibytes
 from vkd.config.model import Cluster as Config
 from vkd.config.model import Guest as GuestConfig
+from vkd.config.switchspec import ssh_network, switch_spec
 from vkd.errors import ConfigError, HostLacksError, NotFoundError, VkdError
 from vkd.images import Image, Progress
 from vkd.paths import MAX_SOCKET_PATH
@@ -104,6 +105,7 @@ class Cluster:
         async with self._lock:
             with trio.CancelScope() as self._applying:
                 self.check_source(source)
+                self.check_host(config)
                 if self.desired is None:
                     await sweep(self.folder)
                 changes = self.changes(config)
@@ -122,6 +124,15 @@ class Cluster:
             raise ConfigError(
                 f"a cluster {self.name!r} runs already, from {ours}",
                 hint=f"give one of them another name (`name = ...` in {source}), or end that one: vkd down {self.name}",
+            )
+
+    def check_host(self, config: Config) -> None:
+        """Raise `ConfigError` if what runs is another host's part of the cluster than `config`."""
+        ours = self.desired.host if self.desired is not None else config.host
+        if ours != config.host:
+            raise ConfigError(
+                f"the cluster {self.name} runs here as {_host(ours)} already, not as {_host(config.host)}",
+                hint=f"say which host this is (--host), or end it first: vkd down {self.name}",
             )
 
     def changes(self, config: Config) -> Changes:
@@ -149,7 +160,13 @@ class Cluster:
         try:
             return self.guests[name]
         except KeyError:
+            self.check_here(name)
             raise NotFoundError.named("guest", name, self.guests) from None
+
+    def check_here(self, name: str) -> None:
+        """Raise `NotFoundError` if `name` is a guest of another host."""
+        if self.desired is not None and (guest := self.desired.elsewhere.get(name)) is not None:
+            raise NotFoundError(f"guest {name!r} of {self.name} runs on host {guest.host!r}", hint="run this there")
 
     def rows(self) -> list[Row]:
         """Return a row for each guest, in the order of the file."""
@@ -195,24 +212,30 @@ class Cluster:
                 self._add_guest(guest, GuestRecord(wanted=False))
         # In the order of the file, whatever was there before.
         self.guests = {name: self.guests[name] for name in new.guests}
-        await self._wire(new, changes)
+        refusals = await self._wire(new)
         for guest_ in self.guests.values():
             guest_.start()
+        if refusals:
+            raise refusals[0]
 
-    async def _wire(self, new: Config, changes: Changes) -> None:
+    async def _wire(self, new: Config) -> list[VkdError]:
+        """Have each network's switch as `new` says; return what those that run refuse."""
+        refusals: list[VkdError] = []
         for name in new.networks:
             network = self.networks.get(name)
-            if network is not None and name in changes.changed_networks:
-                await self._remove_network(name)
-                network = None
             if network is None:
                 network = self._new_network(name, {})
                 network.write(self._switch_spec(new, name))
                 self._tasks.start(("network", name), network.run)
-            else:
+                continue
+            try:
                 await network.apply(self._switch_spec(new, name))
+            except VkdError as error:
+                # The switch goes on as it was, and so do the guests.
+                refusals.append(type(error)(f"network {name}: {error.message}", hint=error.hint))
         for network in self.networks.values():
             await network.answered()
+        return refusals
 
     async def _stop_guests(self, names: Iterable[str]) -> None:
         async with trio.open_nursery() as nursery:
@@ -233,7 +256,7 @@ class Cluster:
         shutil.rmtree(network.folder, ignore_errors=True)
 
     def _add_guest(self, config: GuestConfig, record: GuestRecord, *, run: bool = True) -> None:
-        if record.ssh_port is None and wiring.ssh_network(self._config(), config) is not None:
+        if record.ssh_port is None and ssh_network(self._config(), config) is not None:
             record.ssh_port = free_port(self._taken_ports())
         guest = Guest(
             self._context,
@@ -284,7 +307,7 @@ class Cluster:
         return self.desired
 
     def _switch_spec(self, config: Config, name: str) -> dict[str, Any]:
-        return wiring.switch_spec(config, name, {guest.name: guest.record.ssh_port for guest in self.guests.values()})
+        return switch_spec(config, name, {guest.name: guest.record.ssh_port for guest in self.guests.values()})
 
     def _target(self, guest: Guest) -> SshTarget | None:
         if guest.record.ssh_port is None:
@@ -326,3 +349,7 @@ class Cluster:
                 total=step.total or None,
             )
         )
+
+
+def _host(name: str | None) -> str:
+    return "the only host" if name is None else f"host {name!r}"

@@ -14,7 +14,7 @@ import trio
 
 from vether.control import ControlError, ProtocolError, aio
 from vkd import python
-from vkd.api import Event
+from vkd.api import Event, from_control
 from vkd.errors import VkdError
 from vkd.supervisor import process
 from vkd.supervisor.context import Bell, Context
@@ -69,7 +69,8 @@ class LocalSwitchHost:
             with trio.fail_after(ANSWER):
                 return await aio.call(folder / CONTROL, op, **args)
         except ControlError as error:
-            raise VkdError(f"the switch refuses {op}: {error.message}", hint=error.hint) from error
+            refusal = from_control(error)
+            raise type(refusal)(f"the switch refuses {op}: {error.message}", hint=error.hint) from error
         except (ProtocolError, trio.TooSlowError, trio.BrokenResourceError) as error:
             raise OSError(f"{folder / CONTROL}: {error}") from error
 

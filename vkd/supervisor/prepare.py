@@ -113,11 +113,13 @@ def hosts(cluster: Cluster, guest: Guest) -> dict[str, str]:
     """Return the names that `guest` knows: every other guest, at its address on a network that both are on."""
     mine = {nic.network for nic in guest.nics}
     names: dict[str, str] = {}
-    for other in cluster.guests.values():
-        shared = next((nic for nic in other.nics if nic.network in mine), None)
-        if shared is not None and other.name != guest.name:
-            names[other.name] = shared.address
-            names.setdefault(f"{other.name}.{cluster.networks[shared.network].domain}", shared.address)
+    cards = {name: other.nics for name, other in cluster.guests.items()}
+    cards |= {name: other.nics for name, other in cluster.elsewhere.items()}
+    for name, nics in cards.items():
+        shared = next((nic for nic in nics if nic.network in mine), None)
+        if shared is not None and name != guest.name:
+            names[name] = shared.address
+            names.setdefault(f"{name}.{cluster.networks[shared.network].domain}", shared.address)
     return names
 
 
