@@ -230,4 +230,24 @@ mod tests {
             assert_eq!(cache.places[0], 0, "it is still there");
         }
     }
+
+    #[test]
+    fn crossings_are_what_their_bits_say_whoever_shares_their_place() {
+        let place = |word: u32| (word.wrapping_mul(0x9e37_79b9) >> 27) as usize;
+        let mut crossings = Crossings::new();
+        assert_eq!(crossings.decode(0), decode(0));
+        // addi x0..x31, x0, 0 and some more: each place has several.
+        let words: Vec<u32> = (0..256).map(|i| i << 7 | 0x13).collect();
+        assert!(words.iter().filter(|word| place(**word) == place(words[0])).count() > 1);
+        for _ in 0..2 {
+            for word in &words {
+                assert_eq!(crossings.decode(*word), decode(*word), "{word:#x}");
+                assert_eq!(crossings.decode(*word), decode(*word), "{word:#x}, again");
+            }
+        }
+        // What was decoded last is not decoded again.
+        let word = words[255];
+        crossings.0[place(word)].1 = UNDECODED;
+        assert_eq!(crossings.decode(word), UNDECODED);
+    }
 }

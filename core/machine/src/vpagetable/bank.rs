@@ -1,6 +1,6 @@
 //! One bank of the TLB: the translations of one address space at one kind of privilege.
 //!
-//! A bank is a direct-mapped array per [`Access`], and a cache of where jumps lead. Translated code reads the arrays, so
+//! A bank is a direct-mapped array per [`Access`], and a cache of where jumps lead ([`super::jumps`]). Translated code reads the arrays, so
 //! their layout is fixed. They are taken from the host as zeroed memory, of which only what is used costs anything, and
 //! zeroes are empty entries. Beside each array stands which parts of it are in use, so that to clear a bank costs what
 //! was entered, not what would fit.
@@ -14,7 +14,8 @@ use std::ptr::NonNull;
 
 use vm_memory::MmapRegion;
 
-use super::parts::{bits, Parts};
+use super::jumps::{Jump, Jumps, JUMP_WAYS};
+use super::parts::Parts;
 use super::window::Window;
 use super::{Access, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 
@@ -22,18 +23,8 @@ use super::{Access, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE};
 pub const LOAD_ENTRIES: usize = 16384;
 /// Entries for fetches.
 pub const FETCH_ENTRIES: usize = 4096;
-/// Places in the jump cache.
-pub const JUMP_ENTRIES: usize = 8192;
-/// Places in the jump cache that a jump may be in.
-pub const JUMP_WAYS: usize = 4;
-
-/// Jump cache places of one page of code: instructions begin at even addresses.
-const PAGE_JUMPS: usize = PAGE_SIZE as usize / 2;
-/// Jump cache places in the smallest part that is remembered of a page.
-const PAGE_PART: usize = PAGE_JUMPS / u64::BITS as usize;
-
-const _: () = assert!(LOAD_ENTRIES.is_power_of_two() && FETCH_ENTRIES.is_power_of_two() && JUMP_ENTRIES >= PAGE_JUMPS);
-const _: () = assert!(LOAD_ENTRIES <= Parts::MAX && FETCH_ENTRIES <= Parts::MAX && JUMP_ENTRIES <= Parts::MAX);
+const _: () = assert!(LOAD_ENTRIES.is_power_of_two() && FETCH_ENTRIES.is_power_of_two());
+const _: () = assert!(LOAD_ENTRIES <= Parts::MAX && FETCH_ENTRIES <= Parts::MAX);
 
 /// Where a page of virtual memory lies. The entry of address `va` has index `va >> 12`, modulo the number of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,24 +34,6 @@ pub struct Entry {
     pub page: u64,
     /// Host address of its first byte.
     pub host: u64,
-}
-
-/// Where the translation of the code at an address lies. That of `pc` has index [`jump_place`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub struct Jump {
-    /// Virtual address of the code. In an empty place it is one with another index, or odd.
-    pub pc: u64,
-    /// Host address of the translation.
-    pub code: u64,
-}
-
-/// The place of `pc` in the jump cache. Pages are spread, for each is entered at its beginning as a rule. What was there before
-/// is put into one of the places beside it, of which there are [`JUMP_WAYS`] with it: their numbers differ in the lowest bits, and
-/// they lie in one line of the host's cache.
-#[inline(always)]
-pub fn jump_place(pc: u64) -> usize {
-    ((pc >> 1) ^ ((pc >> PAGE_SHIFT) * PAGE_PART as u64)) as usize % JUMP_ENTRIES
 }
 
 /// What flushes have to know of an entry: log2 of the size of its page in the table, and whether that is global.
@@ -184,51 +157,6 @@ impl<const N: usize> Array<N> {
     }
 }
 
-/// The jump cache, and for each entry for fetches which 64ths of its page it may have places for.
-#[repr(C)]
-struct Jumps {
-    places: [Jump; JUMP_ENTRIES],
-    pages: [u64; FETCH_ENTRIES],
-}
-
-impl Jumps {
-    /// Enter `jump`, to the page of fetch entry `i`. Returns the place.
-    fn insert(&mut self, i: usize, jump: Jump) -> usize {
-        let place = jump_place(jump.pc);
-        let mut moved = jump;
-        for way in 0..JUMP_WAYS {
-            moved = std::mem::replace(&mut self.places[place ^ way], moved);
-            if moved.pc == jump.pc || moved.code == 0 {
-                break;
-            }
-        }
-        self.pages[i] |= 1 << ((jump.pc >> 1) as usize % PAGE_JUMPS / PAGE_PART);
-        place
-    }
-
-    /// Empty the places of `page`, which was that of fetch entry `i`.
-    #[inline(always)]
-    fn drop_page(&mut self, i: usize, page: u64) {
-        for part in bits(std::mem::take(&mut self.pages[i])) {
-            let start = jump_place(page + (part * PAGE_PART * 2) as u64);
-            for jump in &mut self.places[start..start + PAGE_PART] {
-                if jump.pc & !PAGE_MASK == page {
-                    *jump = Jump { pc: u64::MAX, code: 0 };
-                }
-            }
-        }
-    }
-
-    fn clear(&mut self, parts: Parts, pages: &Content) {
-        for part in parts.ranges() {
-            self.places[part].fill(Jump { pc: u64::MAX, code: 0 });
-        }
-        for part in pages.parts.ranges() {
-            self.pages[part].fill(0);
-        }
-    }
-}
-
 /// The memory of a bank. All zeroes is valid, and empty but for the first entry of each array.
 #[repr(C)]
 struct Memory {
@@ -289,7 +217,7 @@ impl Bank {
             window: None,
         };
         // Zeroes are no empty entries where page 0, and the code at 0, would be.
-        bank.memory().jumps.places[..JUMP_WAYS].fill(Jump { pc: u64::MAX, code: 0 });
+        bank.memory().jumps.places[..JUMP_WAYS].fill(Jump::NONE);
         bank.clear();
         bank
     }
@@ -388,7 +316,7 @@ impl Bank {
     pub fn clear_jumps(&mut self) {
         if let Some(parts) = self.jumps.take() {
             // SAFETY: as in `memory`; what else is borrowed lies elsewhere.
-            unsafe { self.memory.as_mut() }.jumps.clear(parts, &self.fetch);
+            unsafe { self.memory.as_mut() }.jumps.clear(parts, self.fetch.parts);
         }
     }
 

@@ -10,6 +10,7 @@ mod access;
 mod bank;
 mod banks;
 mod format;
+mod jumps;
 mod large;
 mod limits;
 mod parts;
@@ -24,8 +25,9 @@ mod window;
 mod windows;
 
 pub use access::Trap;
-pub use bank::{jump_place, Entry, Jump, FETCH_ENTRIES, JUMP_ENTRIES, JUMP_WAYS, LOAD_ENTRIES};
+pub use bank::{Entry, FETCH_ENTRIES, LOAD_ENTRIES};
 pub use format::{vpte, Format};
+pub use jumps::{jump_place, Jump, JUMP_ENTRIES, JUMP_WAYS};
 pub use limits::WindowLimits;
 pub use region::VPageTable;
 pub use request::{Guard, Request, Unguarded};

@@ -20,8 +20,9 @@
 use std::io;
 use std::mem::offset_of;
 
-use super::bank::{Bank, Entry, Flush, Jump, Origin, FETCH_ENTRIES, LOAD_ENTRIES};
+use super::bank::{Bank, Entry, Flush, Origin, FETCH_ENTRIES, LOAD_ENTRIES};
 use super::banks::{Banks, Key};
+use super::jumps::Jump;
 use super::large::LargePages;
 use super::limits::WindowLimits;
 use super::walk::{walk, Leaf};

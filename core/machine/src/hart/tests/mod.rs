@@ -3,6 +3,7 @@
 mod atomics;
 mod csrs;
 mod fuzz;
+mod jumps;
 mod lockstep;
 mod memory;
 mod run;
