@@ -113,6 +113,23 @@ def test_dns_knows_the_guests(lab: Lab) -> None:
     assert ask(a, "b").rcode == 3
 
 
+def test_dns_knows_machines_behind_other_switches_and_dhcp_leaves_their_addresses(lab: Lab) -> None:
+    # Of six addresses two are the gateway's and two the ports'.
+    small = network(subnet="10.9.8.8/29", gateway_address="10.9.8.9", dns_address="10.9.8.12")
+    spec = small | {"hosts": [{"name": name, "address": f"10.9.8.{n}"} for name, n in (("far", 13), ("wide", 14))]}
+    lab.start(spec)
+    a = lab.connect("a")
+    who = Ether(src=A_MAC, dst=EVERYBODY) / ARP(hwsrc=A_MAC, psrc=A_IP, pdst="10.9.8.12")
+    mac = exchange(a, who, ARP)[ARP].hwsrc
+    assert ask(a, "far.lan", at="10.9.8.12", mac=mac).an[0].rdata == "10.9.8.13"
+    c = lab.connect("c")
+    c.send(bytes(dhcp_message("discover", "52:54:00:00:00:77")))
+    assert c.is_silent(1), "no address is left"
+    lab.call("apply", spec={**spec, "hosts": spec["hosts"][:1]})
+    assert exchange(c, dhcp_message("discover", "52:54:00:00:00:77"), DHCP)[BOOTP].yiaddr == "10.9.8.14"
+    assert ask(a, "wide", at="10.9.8.12", mac=mac).rcode == 3
+
+
 def test_dns_may_have_an_address_of_its_own(lab: Lab) -> None:
     lab.start(network(dns_address="10.9.8.2"))
     a = lab.connect("a")

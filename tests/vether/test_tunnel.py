@@ -135,6 +135,37 @@ def test_peers_come_and_go_while_the_rest_stays(pair: Pair) -> None:
     assert lab.call("apply", spec=back)["changed"] == []
 
 
+def gateways_that_answer(guest: Guest, number: int) -> int:
+    """Ask for the gateway's address (ARP) as machine `number`, and count the answers until all is quiet."""
+    question = bytes.fromhex("0806 0001 0800 0604 0001") + mac(number) + bytes([10, 77, 0, 100 + number])
+    guest.send((EVERYBODY + mac(number) + question + bytes(6) + bytes([10, 77, 0, 1])).ljust(60, b"\0"))
+    answers = 0
+    guest.socket.settimeout(1)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            got = guest.receive()
+            answers += got[:6] == mac(number) and got[20:22] == b"\0\2"
+    return answers
+
+
+def test_each_switch_of_a_mesh_may_have_the_gateway_to_itself(pair: Pair) -> None:
+    own = [{**spec, "gateway": True, "tunnel": {**spec["tunnel"], "gateway": False}} for spec in pair.specs]
+    pair.specs = own
+    pair.start()
+    pair.until_up()
+    guests = [lab.connect("a") for lab in pair.labs]
+    assert [gateways_that_answer(guest, number) for number, guest in enumerate(guests, 1)] == [1, 1]
+    places = [{row["mac"]: row["port"] for row in lab.call("show", what="fdb")} for lab in pair.labs]
+    assert [place["52:55:0a:4d:00:01"] for place in places] == ["gateway", "gateway"]
+    for lab, spec in zip(pair.labs, own, strict=True):
+        tunnel = {**spec["tunnel"], "key": str(lab.folder / "key"), "gateway": True}
+        peers = [{**spec["peers"][0], "psk": str(lab.folder / "psk")}]
+        changed = lab.call("apply", spec={**spec, "tunnel": tunnel, "peers": peers})["changed"]
+        assert "gateway: open to peers" in changed
+    pair.until_up()
+    until("both gateways", lambda: gateways_that_answer(guests[0], 1) == 2)
+
+
 def test_strangers_are_counted_by_name(pair: Pair) -> None:
     pair.start()
     pair.until_up()
@@ -274,6 +305,7 @@ def test_key_makes_a_private_file_and_shows_the_public_key(lab: Lab) -> None:
         ({"tunnel": None}, "they need a tunnel"),
         ({"tunnel": {"key": "nowhere"}}, "vether key"),
         ({"tunnel": {"key": "key", "listen": "5870"}}, "HOST:PORT"),
+        ({"tunnel": {"key": "key", "split_horizon": False, "gateway": False}}, "set split_horizon = true"),
         ({"peers": [{"name": "a", "public_key": keys.encode(bytes(32))}]}, "a port 'a' already"),
         ({"peers": [{"name": "x", "public_key": "x"}]}, "not a key"),
         ({"peers": [{"name": "x", "public_key": keys.encode(bytes(32)), "endpoint": "::1:5"}]}, "brackets"),

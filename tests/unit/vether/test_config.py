@@ -33,6 +33,10 @@ def forward(**more: object) -> dict[str, Any]:
     return {"name": "lan", "forwards": [{"guest": "10.77.0.9", "guest_port": 22, **more}]}
 
 
+def hosts(*tables: dict[str, str]) -> dict[str, Any]:
+    return {"name": "lan", "hosts": list(tables)}
+
+
 @given(values | st.dictionaries(keys, values) | st.builds(lambda port: {"name": "lan", "ports": [port]}, foreign))
 def test_anything_is_a_specification_or_a_specification_error(raw: object) -> None:
     try:
@@ -84,6 +88,11 @@ def test_what_is_not_given_follows_from_what_is() -> None:
         (forward(host="localhost"), "forwards[0].host: 'localhost' is not an IPv4 address"),
         (forward(proto="sctp"), "forwards[0].proto: invalid enum value 'sctp'"),
         (forward() | {"gateway": False}, "forwards: they need the gateway"),
+        (hosts({"name": "a_b", "address": "10.77.0.9"}), "hosts[0].name: 'a_b' is not a host name"),
+        (hosts({"name": "x", "address": "10.78.0.9"}), "hosts[0].address: 10.78.0.9 is not a host's address"),
+        (hosts({"name": "x", "address": "10.77.0.1"}), "hosts[0].address: 10.77.0.1 is gateway_address's already"),
+        (hosts(*[{"name": "x", "address": f"10.77.0.{n}"} for n in (8, 9)]), "hosts[1].name: 'x' is there twice"),
+        (hosts({"name": "x", "addres": "10.77.0.9"}), "hosts[0]: no key 'addres'"),
     ],
 )
 def test_what_is_wrong_is_named(raw: object, message: str) -> None:
