@@ -17,7 +17,7 @@ from vkd.config import GuestChange
 from vkd.config.model import Cluster as Config
 from vkd.config.model import Elsewhere, Network, Nic
 from vkd.daemon.clusters import Clusters
-from vkd.errors import ConfigError, ImageError, NotFoundError, VkdError
+from vkd.errors import ConfigError, HostLacksError, ImageError, NotFoundError, VkdError
 from vkd.store import SqliteStore
 from vkd.supervisor.records import Records
 
@@ -471,13 +471,16 @@ async def test_a_switch_that_cannot_come_up_is_said(autojump_clock: MockClock, m
             (folder / "vether.log").write_text(
                 "vether: cannot forward tcp 0.0.0.0:80: Address already in use\n  take another\n"
             )
-            process.end(None, 1)
+            process.end(None, status)
             return process
 
         world.switches.launch = ends_at_once
-        with pytest.raises(VkdError, match=r"network 'lan' does not come up: .*Address already in use"):
-            await clusters.apply(cluster_config("a"), None)
-        assert trio.current_time() < 5
+        for number, kind in ((1, VkdError), (5, HostLacksError)):
+            status = number
+            with pytest.raises(kind, match=r"network 'lan' does not come up: .*Address already in use") as caught:
+                await clusters.apply(cluster_config("a"), None)
+            assert (caught.value.hint or "").startswith("take another; its log is ")
+        assert trio.current_time() < 8
         assert world.host.processes == []
         world.switches.launch = right
         await clusters.apply(cluster_config("a"), None)

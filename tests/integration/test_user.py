@@ -67,3 +67,21 @@ def test_the_whole_way_without_root(user: Lab) -> None:
     assert user.vkd("doctor", code=None).code in {0, 5}
     user.vkd("down")
     user.assert_nothing_left()
+
+
+def test_a_tap_that_the_user_may_not_have_is_told_with_what_root_can_do(user: Lab) -> None:
+    pytest.importorskip("pytun")
+    tap = '[networks.lan]\n[[networks.lan.ports]]\nname = "vkdtest0"\nkind = "tap"\n[guests.a]\n'
+    user.write(tap)
+    done = user.vkd("up", code=5)
+    assert "does not come up" in done.err
+    assert "ip tuntap add dev vkdtest0 mode tap user" in done.err
+    user.write("[networks.lan]\n[guests.a]\n")
+    user.vkd("up")
+    before = user.row("a")["pid"]
+    user.write(tap)
+    done = user.vkd("up", code=5)
+    assert "network lan: the switch refuses apply: cannot open the TAP vkdtest0" in done.err
+    assert "ip tuntap add dev vkdtest0 mode tap user" in done.err
+    assert user.row("a")["pid"] == before
+    assert user.row("a")["state"] == "ready"

@@ -79,7 +79,7 @@ class Loaded:
         _raise_if_any(self.source, self.text, problems)
 
     def check_files(self) -> None:
-        """Raise `ImageError` for a kernel, disk or other file that is not there."""
+        """Raise `ImageError` for a kernel, disk, key or other file that is not there."""
         missing = []
         for path, name in self._files():
             if not Path(name).exists():
@@ -106,6 +106,15 @@ class Loaded:
             files += [
                 (merged.origin("ssh", "authorized_keys", at), key) for at, key in enumerate(guest.ssh.authorized_keys)
             ]
+        for network, known in self.cluster.networks.items():
+            tunnel, peers = known.switch.get("tunnel", {}), known.switch.get("peers", [])
+            if self.cluster.host is None and tunnel:  # those between hosts are seen to by check_key
+                files.append((("networks", network, "tunnel", "key"), tunnel["key"]))
+                files += [
+                    (("networks", network, "peers", at, "psk"), peer["psk"])
+                    for at, peer in enumerate(peers)
+                    if peer.get("psk")
+                ]
         return files
 
 

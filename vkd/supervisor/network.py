@@ -15,7 +15,7 @@ import trio
 from vether.control import ControlError, ProtocolError, aio
 from vkd import python
 from vkd.api import Event, from_control
-from vkd.errors import VkdError
+from vkd.errors import ConfigError, HostLacksError, VkdError
 from vkd.supervisor import process
 from vkd.supervisor.context import Bell, Context
 from vkd.supervisor.host import Process
@@ -34,6 +34,9 @@ FIRST_DELAY, LONGEST_DELAY, STABLE = 0.25, 15.0, 30.0
 
 #: A switch that ends so often before it answers will not come up by waiting.
 _TRIES = 2
+
+#: What a switch's exit status says.
+_STATUSES: dict[int | None, type[VkdError]] = {2: ConfigError, 5: HostLacksError}
 
 _POLL = 0.05
 _GRACE = 5.0
@@ -97,6 +100,8 @@ class Network:
         self.up = False
         self.process: Process | None = None
         self.failure: str | None = None
+        self._status: int | None = None
+        self._advice: str | None = None
         self.restarts = 0
         self._host = host
         self._known = known
@@ -127,9 +132,10 @@ class Network:
             await self._bell.until(lambda: self.up or self.restarts >= hopeless)
         if self.up:
             return
-        raise VkdError(
+        log_file = f"its log is {self.folder / LOG}"
+        raise _STATUSES.get(self._status, VkdError)(
             f"the switch of network {self.name!r} does not come up: {self.failure or 'it does not answer'}",
-            hint=f"its log is {self.folder / LOG}",
+            hint=f"{self._advice}; {log_file}" if self._advice else log_file,
         )
 
     async def apply(self, spec: dict[str, Any]) -> None:
@@ -182,7 +188,9 @@ class Network:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._await_answer)
                 status = await self.process.wait()
-                self.failure = "ended" if status is None else f"ended with status {status}{self._last_words(status)}"
+                said, self._advice = self._last_words(status or 0)
+                self._status = status
+                self.failure = "ended" if status is None else f"ended with status {status}{said}"
                 nursery.cancel_scope.cancel()
         except (VkdError, OSError) as error:
             self.failure = f"cannot be started: {error}"
@@ -216,15 +224,16 @@ class Network:
             await self._host.call(self.folder, "apply", spec=msgpack.unpackb((self.folder / SPEC).read_bytes()))
             self._told = True
 
-    def _last_words(self, status: int) -> str:
-        """Return what a switch that gave up said last, as it is shown behind its status."""
+    def _last_words(self, status: int) -> tuple[str, str | None]:
+        """Return what a switch that gave up said last, as it is shown behind its status, and what it advised."""
         try:
             lines = (self.folder / LOG).read_text(errors="replace").strip().splitlines() if status > 0 else []
         except OSError:
-            return ""
+            return "", None
         # A hint, indented, may follow what went wrong.
+        advice = lines.pop().strip()[:300] if lines and lines[-1].startswith(" ") else None
         said = next((line for line in reversed(lines) if not line.startswith(" ")), "")
-        return f" ({said[:200]})" if said else ""
+        return f" ({said[:200]})" if said else "", advice
 
     def _find(self) -> Process | None:
         return self._host.adopt(self.folder, self._known)

@@ -143,8 +143,9 @@ def test_any_text_is_a_cluster_or_a_config_error(text: str) -> None:
 
 
 KEYS = """guests networks defaults images a lan cpus memory nics network address subnet disks disk path size restart
-policy ssh user files /x source env image kernel forwards wait_for name run mac delay mode firmware gateway domain"""
-VALUES = "lan tiny none a 128M 10.77.0.10 10.0.0.0/29 always 80:80 ssh /x 0644 ~x/y \0"
+policy ssh user files /x source env image kernel forwards wait_for name run mac delay mode firmware gateway domain
+hosts host public_key port listen psk ports kind tunnel peers vlan netem capture mirror static stp"""
+VALUES = f"lan tiny none a b tap vxlan 128M 10.77.0.10 10.0.0.0/29 always 80:80 ssh /x 0644 ~x/y {'A' * 43}= \0"
 known = st.sampled_from(KEYS.split())
 odd = st.sampled_from(VALUES.split())
 trees = st.recursive(
@@ -153,20 +154,31 @@ trees = st.recursive(
     max_leaves=20,
 )
 guests = st.dictionaries(known, trees, max_size=6)
+hosts = st.fixed_dictionaries(
+    {"public_key": st.just(f"{'A' * 43}=") | st.just(f"B{'A' * 42}=")}, optional={"port": trees}
+)
 
 
 @settings(max_examples=300)
 @given(
     st.fixed_dictionaries(
         {"guests": st.dictionaries(st.sampled_from(["a", "b"]), guests, min_size=1)},
-        optional={"defaults": guests, "images": st.dictionaries(st.sampled_from(["x", "tiny"]), guests)},
+        optional={
+            "name": st.just("lab"),
+            "defaults": guests | st.fixed_dictionaries({"host": st.sampled_from(["b", "lan"])}),
+            "images": st.dictionaries(st.sampled_from(["x", "tiny"]), guests),
+            "hosts": st.dictionaries(st.sampled_from(["b", "lan"]), hosts),
+        },
     )
     | st.dictionaries(known, trees, max_size=4)
 )
 def test_any_document_is_a_cluster_or_a_config_error(document: dict[str, object]) -> None:
     text = "\n".join(f"{toml(key)} = {_plain(value)}" for key, value in document.items())
     with suppress(ConfigError):
-        assert parse_untrusted(text, "x", "x", FOLDER).cluster.guests
+        loaded = parse_untrusted(text, "x", "x", FOLDER)
+        assert loaded.cluster.guests
+        for host in loaded.hosts.by_name:
+            assert loaded.at(host).cluster.host == host
 
 
 def _plain(value: object) -> str:
