@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from vether import __version__, edit, wrappers
-from vether.config import Spec, changed_peers, convert_untrusted
+from vether.config import Spec, changed_peers, convert_untrusted, load
 from vether.control import ControlError
 from vether.control.aio import Call, serve
 from vether.errors import HostLacksError, SpecError, VetherError
@@ -20,6 +20,8 @@ from vether.neighbours.service import Neighbours
 from vether.neighbours.spec import host_address
 from vether.network import Network
 from vether.services import shell
+from vether.systemd.journal import is_journal
+from vether.systemd.notify import Notifier
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ _CODES = {SpecError: "invalid", HostLacksError: "host-lacks"}
 #: Seconds between looks at whether the datapath lives.
 _WATCH_PERIOD = 2.0
 
-OPERATIONS = ("apply", "add", "set", "show", "netem", "capture", "ping", "stop")
+OPERATIONS = ("apply", "reload", "add", "set", "show", "netem", "capture", "ping", "stop")
 
 VIEWS = (
     *("ports", "fdb", "stats", "forwards", "vlans", "groups", "peers", "netem", "captures"),
@@ -40,10 +42,21 @@ VIEWS = (
 class Daemon:
     """The operations of the control socket; see docs/vether.md."""
 
-    def __init__(self, network: Network, services: shell.Services, neighbours: Neighbours) -> None:
+    def __init__(
+        self,
+        network: Network,
+        services: shell.Services,
+        neighbours: Neighbours,
+        *,
+        file: Path | None = None,
+        manager: Notifier | None = None,
+    ) -> None:
+        """`file`: what the specification was read from; `manager`: the service manager, who wants to hear of us."""
         self._network = network
         self._services = services
         self._neighbours = neighbours
+        self._file = file
+        self._manager = manager or Notifier()
         self._follow(network.spec)
         self.stopped = trio.Event()
         #: Why it stopped, if that was not asked for.
@@ -52,6 +65,22 @@ class Daemon:
     async def apply(self, call: Call) -> dict[str, Any]:
         """Make the switch equal to the given specification."""
         return self._apply(lambda: convert_untrusted(call.args.get("spec")))
+
+    async def reload(self, _call: Call) -> dict[str, Any]:
+        """Make the switch equal to the file that it was started with, as that is now."""
+        file = self._file
+        if file is None:
+            raise ControlError("failed", "the switch was not started from a file", "use `apply`")
+        self._manager.reloading()
+        try:
+            return self._apply(lambda: load(file))
+        finally:
+            self._manager.ready(self.status())
+
+    def status(self) -> str:
+        """Return how the switch is in a few words."""
+        ports = self._network.switch.ports()
+        return f"{self._network.spec.name}: {sum(bool(port['carrier']) for port in ports)} of {len(ports)} ports up"
 
     async def add(self, call: Call) -> dict[str, Any]:
         """Add one port to what there is."""
@@ -131,16 +160,27 @@ class Daemon:
                 return
 
 
-async def run(spec: Spec, folder: Folder, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-    """Serve `spec` from `folder` until `stop`, SIGTERM or SIGINT. Raises `VetherError`."""
+async def run(
+    spec: Spec,
+    folder: Folder,
+    *,
+    file: Path | None = None,
+    manager: Notifier | None = None,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve `spec`, read from `file`, out of `folder` until `stop`, SIGTERM or SIGINT. Raises `VetherError`.
+
+    `manager` hears when the switch is ready, reloads and stops, and that it is alive.
+    """
     _allow_many_files()
+    manager = manager or Notifier()
     with claim(folder), _log_to(folder.log), trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         network = Network(folder, spec)
         try:
             switch = network.switch
             services = shell.Services(spec, lambda frame: switch.inject("gateway", frame))
             neighbours = Neighbours(switch, spec.name, host_address(folder.path))
-            daemon = Daemon(network, services, neighbours)
+            daemon = Daemon(network, services, neighbours, file=file, manager=manager)
             operations = {name: getattr(daemon, name) for name in OPERATIONS}
             operations["del"] = daemon.delete
             async with trio.open_nursery() as nursery:
@@ -151,9 +191,12 @@ async def run(spec: Spec, folder: Folder, *, task_status: trio.TaskStatus[None] 
                 nursery.start_soon(daemon.watch)
                 nursery.start_soon(network.peers.watch)
                 nursery.start_soon(_stop_on_signal, signals, daemon)
+                nursery.start_soon(manager.run, daemon.status)
                 log.info("%s: %d ports, process %d", spec.name, len(spec.ports), os.getpid())
+                manager.ready(daemon.status())
                 task_status.started()
                 await daemon.stopped.wait()
+                manager.stopping()
                 # The answer to `stop` is on its way; give it a moment to get out.
                 await trio.sleep(0.05)
                 nursery.cancel_scope.cancel()
@@ -178,17 +221,21 @@ async def _stop_on_signal(signals: Any, daemon: Daemon) -> None:
 
 
 class _log_to:  # noqa: N801 - reads as a verb
-    """Write the log to a file while the daemon runs."""
+    """Write the log to a file while the daemon runs, and to the journal if there is one: the file may go with us."""
 
     def __init__(self, path: Path) -> None:
-        self._handler = logging.FileHandler(path)
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self._handlers: list[logging.Handler] = [logging.FileHandler(path)]
+        self._handlers[0].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        if is_journal():
+            self._handlers.append(logging.StreamHandler())
 
     def __enter__(self) -> None:
         logger = logging.getLogger("vether")
-        logger.addHandler(self._handler)
+        for handler in self._handlers:
+            logger.addHandler(handler)
         logger.setLevel(logging.INFO)
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger("vether").removeHandler(self._handler)
-        self._handler.close()
+        for handler in self._handlers:
+            logging.getLogger("vether").removeHandler(handler)
+            handler.close()

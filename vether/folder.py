@@ -21,16 +21,28 @@ from vether.errors import HostLacksError, VetherError
 #: The longest path that fits `sockaddr_un.sun_path` with its final zero byte (unix(7)).
 MAX_SOCKET_PATH = 107
 
+#: The control socket in a runtime folder.
+CONTROL = "ctl"
+
+#: Where the folders of the system's switches are: those of root, and those of vether@.service.
+SYSTEM = Path("/run/vether")
+
 
 def default(network: str) -> Path:
     """Return the folder of the switch called `network` when none is given; it need not exist."""
     if session := os.environ.get("XDG_RUNTIME_DIR"):
         base = Path(session) / "vether"
     elif os.geteuid() == 0:
-        base = Path("/run/vether")
+        base = SYSTEM
     else:
         base = Path(f"/tmp/vether-{os.geteuid()}")  # noqa: S108 - claim() refuses a folder that another user made
     return base / network
+
+
+def find(network: str) -> Path:
+    """Return the folder where a command looks for the switch called `network`: our own, or else the system's."""
+    own, system = default(network), SYSTEM / network
+    return own if os.path.lexists(own / CONTROL) or not os.path.lexists(system) else system
 
 
 class Folder:
@@ -39,7 +51,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self.lock = self.path / "lock"
-        self.control = self.path / "ctl"
+        self.control = self.path / CONTROL
         self.ports = self.path / "ports"
         self.log = self.path / "log"
 

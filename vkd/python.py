@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import vkd
+from vether.systemd import VARIABLES
 
 
 def argv(module: str, *arguments: str) -> list[str]:
@@ -13,7 +14,11 @@ def argv(module: str, *arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return our environment, with our packages importable wherever they lie."""
+    """Return our environment, with our packages importable wherever they lie.
+
+    What we start is no service: it does not get the way to the service manager that may have started us.
+    """
     ours = str(Path(vkd.__file__).parent.parent)
     others = [str(Path(part).absolute()) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys([ours, *others]))}
+    inherited = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    return {**inherited, "PYTHONPATH": os.pathsep.join(dict.fromkeys([ours, *others]))}

@@ -1,12 +1,13 @@
 """The command `vether`: the only place of this package that prints and exits."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
 from vether import __version__
-from vether.cli.client import show, stop
+from vether.cli.client import reload, show, stop
 from vether.cli.decode import decode
 from vether.cli.key import key
 from vether.cli.ports import add, change, delete
@@ -35,12 +36,15 @@ def serve(file: Path, folder: Path | None) -> None:
     from vether import config  # noqa: PLC0415
     from vether import folder as folders  # noqa: PLC0415
     from vether.daemon import run  # noqa: PLC0415
+    from vether.systemd.notify import Notifier  # noqa: PLC0415
 
+    manager = Notifier.from_environment()
     spec = config.load(file)
-    trio.run(run, spec, folders.Folder(folder or folders.default(spec.name)))
+    place = folders.Folder(folder or folders.default(spec.name))
+    trio.run(partial(run, spec, place, file=file.absolute(), manager=manager))
 
 
-for command in (show, add, delete, change, netem, capture, decode, key, stop):
+for command in (show, reload, add, delete, change, netem, capture, decode, key, stop):
     cli.add_command(command)
 
 

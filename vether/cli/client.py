@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from vether.control.client import Client
-from vether.errors import NotRunningError, SpecError
-from vether.folder import Folder, default
+from vether.errors import NotRunningError, SpecError, VetherError
+from vether.folder import Folder, find
 
 _network = click.argument("network", required=False)
 folder_option = click.option("--dir", "folder", type=click.Path(path_type=Path), help="Runtime folder of the switch.")
@@ -43,6 +43,23 @@ def show(what: str, network: str | None, folder: Path | None, *, as_json: bool) 
 @click.command()
 @_network
 @folder_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def reload(network: str | None, folder: Path | None, *, as_json: bool) -> None:
+    """Make NETWORK equal to the file that it was started with, as that is now; frames go on meanwhile.
+
+    What `vether add`, `set` and `del` did, and the file does not say, is undone. A wrong file changes nothing.
+    """
+    with connect(network, folder) as client:
+        answer = client.call("reload")
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        click.echo("\n".join(answer["changed"]) or "nothing to change")
+
+
+@click.command()
+@_network
+@folder_option
 def stop(network: str | None, folder: Path | None) -> None:
     """Stop the switch of NETWORK."""
     with connect(network, folder) as client:
@@ -53,11 +70,15 @@ def connect(network: str | None, folder: Path | None, timeout: float | None = 30
     """Connect to the switch of NETWORK or of a folder. Raises `SpecError`, `NotRunningError`."""
     if (network is None) == (folder is None):
         raise SpecError("name the switch", hint="either NETWORK or --dir DIR")
-    path = Folder(folder or default(str(network)))
+    path = Folder(folder or find(str(network)))
     try:
         return Client(path.control, timeout)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         raise NotRunningError(f"no switch runs in {path.path}", hint="start it with: vether serve FILE") from None
+    except PermissionError:
+        raise VetherError(
+            f"the switch in {path.path} is another user's", hint="its user and root may ask it; try sudo"
+        ) from None
 
 
 def _stats_rows(stats: dict[str, Any]) -> list[dict[str, Any]]:

@@ -46,12 +46,20 @@ async def serve(
     path: Path,
     handlers: Mapping[str, Handler],
     *,
+    inherited: socket.socket | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Answer requests at the unix socket ``path`` until cancelled; then remove the socket.
 
-    ``path`` must not exist or be a dead socket that the caller owns (callers hold a lock on the folder).
+    ``path`` must not exist or be a dead socket that the caller owns (callers hold a lock on the folder). A socket
+    ``inherited`` listens there already; it is closed in the end, and stays where it is for whoever made it.
     """
+    if inherited is not None:
+        inherited.setblocking(False)
+        with trio.socket.from_stdlib_socket(inherited) as listening:
+            task_status.started()
+            await trio.serve_listeners(partial(_converse, handlers), [trio.SocketListener(listening)])
+        return
     with trio.socket.from_stdlib_socket(_listen(path)) as listening:
         inode = path.stat().st_ino
         try:

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from vkd.api import to_control
-from vkd.daemon.main import run
+from vkd.daemon.main import Start, run
 from vkd.errors import VkdError
 
 
@@ -28,7 +28,7 @@ def main() -> int:
             options.ready_fd = None
 
     try:
-        run(on_demand=options.on_demand, ready=lambda: tell(b"ok\n"))
+        run(Start(on_demand=options.on_demand, ready=lambda: tell(b"ok\n")))
     except VkdError as error:
         tell(json.dumps(to_control(error).to_message()).encode())
         sys.stderr.write(f"vkd daemon: {error}\n")

@@ -13,6 +13,7 @@ from vkd.errors import ConfigError, NotFoundError
 from vkd.supervisor.cluster import Cluster, GetImage
 from vkd.supervisor.context import Context
 from vkd.supervisor.guest import Guest
+from vkd.supervisor.lifecycle import State
 from vkd.supervisor.network import SwitchHost
 from vkd.supervisor.prepare import get_image
 from vkd.supervisor.records import Records
@@ -60,6 +61,12 @@ class Clusters:
     def empty(self) -> bool:
         """Whether there is nothing to serve."""
         return not self.by_name
+
+    def summary(self) -> str:
+        """Return what there is in a few words."""
+        ready = sum(guest.state is State.READY for guest in self._guests())
+        guests = sum(1 for _ in self._guests())
+        return f"clusters: {len(self.by_name)}, guests ready: {ready} of {guests}"
 
     async def apply(self, config: Config, source: str | None) -> Changes:
         """Make a cluster like `config`; see :meth:`vkd.supervisor.cluster.Cluster.apply`."""

@@ -2,13 +2,17 @@
 
 import logging
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import trio
 
 from vether.control import aio
+from vether.systemd.notify import Notifier
 from vkd.daemon.clusters import Clusters
 from vkd.daemon.lock import only_daemon
 from vkd.daemon.news import News
@@ -34,25 +38,38 @@ LINGER = 2.0
 _PATIENCE = 5.0
 
 
-def run(*, on_demand: bool = False, ready: Callable[[], None] = lambda: None) -> None:
+@dataclass(frozen=True)
+class Start:
+    """How a daemon was started."""
+
+    #: Whether it ends when nothing is left to do.
+    on_demand: bool = False
+    #: Called when the control socket answers.
+    ready: Callable[[], None] = lambda: None
+    #: The service manager that wants to hear of it.
+    manager: Notifier = field(default_factory=Notifier)
+    #: The control socket, if the service manager has made it already.
+    control: socket.socket | None = None
+
+
+def run(start: Start) -> None:
     """Serve until a signal, `shutdown`, or (on demand) until nothing is left to do. Raises `VkdError`.
 
-    `ready` is called when the control socket answers. Guests and switches run on, except that a daemon without
-    clusters removes its folders' contents.
+    Guests and switches run on, except that a daemon without clusters removes its folders' contents.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     runtime = ensure_runtime_dir()
     state = ensure_private(state_dir())
-    patience = _PATIENCE if on_demand else 0.0
+    patience = _PATIENCE if start.on_demand else 0.0
     serving = False
 
     def begun() -> None:
         nonlocal serving
         serving = True
-        ready()
+        start.ready()
 
     try:
-        _run(runtime, state, patience, on_demand, begun)
+        _run(runtime, state, patience, replace(start, ready=begun))
     except OSError as error:
         if serving:
             raise
@@ -63,13 +80,13 @@ def run(*, on_demand: bool = False, ready: Callable[[], None] = lambda: None) ->
         ) from error
 
 
-def _run(runtime: Path, state: Path, patience: float, on_demand: bool, ready: Callable[[], None]) -> None:
+def _run(runtime: Path, state: Path, patience: float, start: Start) -> None:
     with only_daemon(runtime, patience, running), only_daemon(state, patience):
         store = SqliteStore(state / STORE)
         empty = False
         try:
             try:
-                empty = trio.run(_serve, runtime, store, on_demand, ready)
+                empty = trio.run(_serve, runtime, store, start)
             except BaseExceptionGroup as group:
                 raise _first(group) from group
         finally:
@@ -77,14 +94,14 @@ def _run(runtime: Path, state: Path, patience: float, on_demand: bool, ready: Ca
                 store.remove()
             else:
                 store.close()
-        if empty and on_demand:
+        if empty and start.on_demand:
             (state / LOG).unlink(missing_ok=True)
     for folder in (runtime, state):
         with suppress(OSError):  # something is in it: guests, a log, or another daemon already
             folder.rmdir()
 
 
-async def _serve(runtime: Path, store: SqliteStore, on_demand: bool, ready: Callable[[], None]) -> bool:
+async def _serve(runtime: Path, store: SqliteStore, start: Start) -> bool:
     """Serve; return whether no cluster is left."""
     records, news = Records(store), News(store)
     context = Context(host=LocalHost(), publish=news.publish)
@@ -95,14 +112,17 @@ async def _serve(runtime: Path, store: SqliteStore, on_demand: bool, ready: Call
             nursery.start_soon(_cancel_soon, nursery.cancel_scope)
 
         clusters = Clusters(runtime, context=context, switches=LocalSwitchHost(), records=records, nursery=nursery)
-        service = Service(clusters, news, nursery, end, on_demand=on_demand)
+        service = Service(clusters, news, nursery, end, on_demand=start.on_demand)
         nursery.start_soon(_end_on_signal, nursery.cancel_scope)
         await clusters.load()
-        await nursery.start(aio.serve, control_socket(), service.handlers())
-        ready()
+        await nursery.start(partial(aio.serve, control_socket(), service.handlers(), inherited=start.control))
+        start.ready()
+        start.manager.ready(clusters.summary())
+        nursery.start_soon(start.manager.run, clusters.summary)
         log.info("serving %s", control_socket())
-        if on_demand:
+        if start.on_demand:
             nursery.start_soon(_end_when_idle, clusters, service, nursery.cancel_scope)
+    start.manager.stopping()
     log.info("ending")
     return clusters.empty and await records.empty()
 
