@@ -12,7 +12,7 @@ CONFIG ?= configs/cluster.toml
 # A shared machine may stand still for longer than any test waits. What failed is run once more; what fails twice, fails.
 AGAIN  := echo "once more, what failed:" && $(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
 
-.PHONY: help build up down test lint bench fuzz docs clean
+.PHONY: help build up down test lint bench fuzz docs install-units clean
 
 help:
 	@echo "make up      build everything and start $(CONFIG); then: $(BIN)/vkd ssh a"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench   measure side by side with QEMU, native code and User Mode Linux"
 	@echo "make fuzz    compare random programs, translated and interpreted, with QEMU (SECONDS=600)"
 	@echo "make docs    regenerate the reference pages"
+	@echo "make install-units   install the systemd units: the user's, or as root the machine's (UNITS_ARGS='--bin DIR')"
 
 build: $(VENV)/.built
 
@@ -63,6 +64,10 @@ fuzz: build
 docs: build
 	$(BIN)/python -m vkd.config.reference
 	$(BIN)/python -m vkd.cli.reference
+
+# Builds nothing: as root it must not leave files in the tree.
+install-units:
+	@$(PYTHON) scripts/units.py $(UNITS_ARGS)
 
 clean:
 	rm -rf $(VENV) core/target vkd/_native*.so

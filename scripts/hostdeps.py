@@ -81,6 +81,7 @@ GROUPS = {
         Need("vdeplug", "a foreign cable on a switch", command="vde_plug"),
         Need("tcpdump", "captures, read by another program", command="tcpdump"),
         Need("tshark", "captures, read by another program", command="tshark"),
+        Need("systemd", "verification of the service units", command="systemd-analyze"),
         Need("gpg", "package index tests", command="gpg"),
         Need("cpio", "initramfs tests", command="cpio"),
         Need("e2fsprogs", "disk tests", file=Path("/sbin/mkfs.ext4")),
