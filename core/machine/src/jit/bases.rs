@@ -11,7 +11,7 @@
 //! It is computed over all blocks of a region: what holds at the start of a block does so at the end of every block that leads
 //! there, but for ways into loops. These, and those into the region, look at the registers that the block expects something of.
 
-use super::region::{Block, Region};
+use super::region::{Block, Edges, Region};
 use crate::isa::{row, rv64d, rv64f, rv64i, Op};
 
 /// Slack that an access may have at most. Immediates, sizes and some more have to fit between that and the guard.
@@ -110,16 +110,13 @@ pub(super) fn is_access(op: &Op) -> bool {
     integer || matches!(op.id, rv64f::FLW | rv64f::FSW | rv64d::FLD | rv64d::FSD)
 }
 
-/// What holds at the start of each block of `region`, as far as it is of use.
-pub(super) fn analyse(region: &Region) -> Vec<Bases> {
+/// What holds at the start of each block of `region`, whose edges are `edges`, as far as it is of use.
+pub(super) fn analyse(region: &Region, edges: &[Edges]) -> Vec<Bases> {
     let blocks = &region.blocks;
-    let place = |slot: usize| blocks.binary_search_by_key(&slot, |block| block.start).ok();
-    let successors: Vec<Vec<usize>> =
-        blocks.iter().map(|block| block.successors().into_iter().flatten().filter_map(place).collect()).collect();
-    let wanted = wanted(blocks, &successors);
+    let wanted = region.backwards(edges, wanted);
     // At first all that is wanted is taken to hold where blocks lead to each other. The rest follows from what does not.
     let mut at_start = vec![Bases::unknown(); blocks.len()];
-    for block in successors.iter().flatten() {
+    for block in edges.iter().flat_map(|edges| &edges.within) {
         (1..32)
             .filter(|register| wanted[*block] >> register & 1 != 0)
             .for_each(|register| at_start[*block].0[register] = 0);
@@ -128,11 +125,11 @@ pub(super) fn analyse(region: &Region) -> Vec<Bases> {
     let mut changed = true;
     while changed {
         changed = false;
-        for (block, successors) in blocks.iter().zip(&successors).enumerate().map(|(i, (b, s))| ((i, b), s)) {
-            let mut bases = at_start[block.0].clone();
-            block.1.ops.iter().for_each(|(_, op)| bases.pass(op));
+        for (i, block) in blocks.iter().enumerate() {
+            let mut bases = at_start[i].clone();
+            block.ops.iter().for_each(|(_, op)| bases.pass(op));
             // Loops expect what their ends know.
-            for successor in successors.iter().filter(|to| !blocks[**to].looped || **to <= block.0) {
+            for successor in edges[i].within.iter().filter(|to| !blocks[**to].looped || **to <= i) {
                 changed |= at_start[*successor].meet(&bases, round < ROUNDS);
             }
         }
@@ -141,30 +138,21 @@ pub(super) fn analyse(region: &Region) -> Vec<Bases> {
     at_start
 }
 
-/// The registers, one bit each, that at the start of each block hold what accesses may go by before it is gone.
-fn wanted(blocks: &[Block], successors: &[Vec<usize>]) -> Vec<u32> {
-    let mut wanted = vec![0; blocks.len()];
-    let mut changed = true;
-    while changed {
-        changed = false;
-        for i in (0..blocks.len()).rev() {
-            let mut set = successors[i].iter().fold(0, |set, successor| set | wanted[*successor]);
-            for (_, op) in blocks[i].ops.iter().rev() {
-                let result = 1_u32.checked_shl(u32::from(op.rd)).unwrap_or(0);
-                if let Some((from, _)) = op.copied().filter(|_| set & result != 0) {
-                    set = set & !result | 1 << from;
-                } else if op.integer_rd().is_some() {
-                    set &= !result;
-                }
-                if is_access(op) {
-                    set |= 1 << op.rs1;
-                }
-            }
-            changed |= wanted[i] != set;
-            wanted[i] = set;
+/// The registers, one bit each, that at the start of `block` hold what accesses may go by before it is gone; at its end those
+/// of `set` do.
+fn wanted(block: &Block, mut set: u32) -> u32 {
+    for (_, op) in block.ops.iter().rev() {
+        let result = 1_u32.checked_shl(u32::from(op.rd)).unwrap_or(0);
+        if let Some((from, _)) = op.copied().filter(|_| set & result != 0) {
+            set = set & !result | 1 << from;
+        } else if op.integer_rd().is_some() {
+            set &= !result;
+        }
+        if is_access(op) {
+            set |= 1 << op.rs1;
         }
     }
-    wanted
+    set
 }
 
 #[cfg(test)]
@@ -201,7 +189,8 @@ mod tests {
         let words = [ld(A0, A1, 0), addi(A1, A1, 8), branch, addi(A0, A0, 0), ld(A0, A0, 0), 0x8067];
         let ops: Vec<_> = words.iter().flat_map(|word| [decode(*word), decode(0)]).collect();
         let region = discover(&ops, 0, |_| false).unwrap();
-        let known: Vec<Vec<u8>> = analyse(&region).iter().map(|bases| bases.known().collect()).collect();
+        let known: Vec<Vec<u8>> =
+            analyse(&region, &region.edges()).iter().map(|bases| bases.known().collect()).collect();
         assert_eq!(known, [vec![A1 as u8], vec![]]);
     }
 }

@@ -80,18 +80,40 @@ impl Region {
         self.blocks.binary_search_by_key(&slot, |block| block.start).ok()
     }
 
-    /// The blocks that block `index` leads to, and whether it leads anywhere else.
-    pub fn edges(&self, index: usize) -> (Vec<usize>, bool) {
-        let block = &self.blocks[index];
-        let ways = if matches!(block.ops.last(), Some((slot, op)) if matches!(end(op, *slot), End::Branch(_))) {
-            2
-        } else {
-            1
+    /// Where each block leads at its end.
+    pub fn edges(&self) -> Vec<Edges> {
+        let edges = |block: &Block| {
+            let branches = block.ops.last().is_some_and(|(slot, op)| matches!(end(op, *slot), End::Branch(_)));
+            let successors = block.successors().into_iter().flatten();
+            let within: Vec<_> = successors.filter_map(|slot| self.block_at(slot)).collect();
+            let elsewhere = within.len() < if branches { 2 } else { 1 };
+            Edges { within, elsewhere }
         };
-        let within: Vec<_> = block.successors().into_iter().flatten().filter_map(|slot| self.block_at(slot)).collect();
-        let elsewhere = within.len() < ways;
-        (within, elsewhere)
+        self.blocks.iter().map(edges).collect()
     }
+
+    /// The smallest sets of registers, one bit each, at the start of each block for which this holds: it is what `through` makes
+    /// of the set at the block's end, and that is all of the sets at the starts of the blocks that `edges` lead to.
+    pub fn backwards(&self, edges: &[Edges], through: impl Fn(&Block, u32) -> u32) -> Vec<u32> {
+        let mut sets = vec![0; self.blocks.len()];
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for (i, block) in self.blocks.iter().enumerate().rev() {
+                let set = through(block, edges[i].within.iter().fold(0, |set, to| set | sets[*to]));
+                changed |= std::mem::replace(&mut sets[i], set) != set;
+            }
+        }
+        sets
+    }
+}
+
+/// Where a block leads at its end.
+pub(super) struct Edges {
+    /// Blocks of the region, by index.
+    pub within: Vec<usize>,
+    /// Anywhere else, too.
+    pub elsewhere: bool,
 }
 
 /// Where an operation may lead besides the next one, and whether it may lead there.

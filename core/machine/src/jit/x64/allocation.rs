@@ -33,17 +33,16 @@ pub(super) struct Allocation {
 }
 
 impl Allocation {
-    /// What is best for `region`.
-    pub fn of(region: &Region) -> Self {
-        let weights: Vec<i64> =
-            region.depths().into_iter().map(|depth| 1 << (LOOP_SHIFT * depth.min(MAX_DEPTH))).collect();
+    /// What is best for `region`, whose blocks are in so many loops each.
+    pub fn of(region: &Region, depths: &[u32]) -> Self {
         let mut uses = [0; 32];
         let mut leaves = 0;
-        for (block, weight) in region.blocks.iter().zip(&weights) {
+        for (block, depth) in region.blocks.iter().zip(depths) {
+            let weight: i64 = 1 << (LOOP_SHIFT * depth.min(&MAX_DEPTH));
             for (_, op) in &block.ops {
                 registers(op).filter(|r| *r != 0).for_each(|r| uses[usize::from(r)] += weight);
             }
-            leaves += i64::from(leaves_region(block, &region.blocks)) * weight;
+            leaves += i64::from(leaves_region(region, block)) * weight;
         }
         let mut places = [0; 32].map(|_: u8| Place::Memory(0));
         (0..32).for_each(|guest| places[usize::from(guest)] = Place::Memory(memory(guest)));
@@ -77,9 +76,9 @@ impl Allocation {
     }
 }
 
-/// Whether control passes to what is none of `blocks` at the end of `block`, or in it.
-fn leaves_region(block: &Block, blocks: &[Block]) -> bool {
-    let inside = |slot: i64| blocks.binary_search_by_key(&slot, |block| block.start as i64).is_ok();
+/// Whether control passes out of `region` at the end of `block`, or in it.
+fn leaves_region(region: &Region, block: &Block) -> bool {
+    let inside = |slot: i64| usize::try_from(slot).is_ok_and(|slot| region.block_at(slot).is_some());
     let far = block.calls() && !block.jump().is_some_and(inside);
     let elsewhere = |op: &Op| op.id == rv64i::JALR || row(op.id).system && !super::float::is_state(op);
     far || block.ops.iter().any(|(_, op)| elsewhere(op))
@@ -104,9 +103,13 @@ mod tests {
     /// `addi t0, t0, -1`, twice `xor t1, t1, t0`, `bnez t0` back to the start or not.
     const LOOP: [u32; 4] = [0xfff2_8293, 0x0053_4333, 0x0053_4333, 0xfe02_9ae3];
 
+    fn allocation(region: &Region) -> Allocation {
+        Allocation::of(region, &region.depths())
+    }
+
     #[test]
     fn registers_of_a_loop_move_into_the_host() {
-        let allocation = Allocation::of(&loop_of(&LOOP, 100));
+        let allocation = allocation(&loop_of(&LOOP, 100));
         let own: Vec<_> = allocation.exchanges.iter().map(|exchange| exchange.own).collect();
         assert_eq!(own, [5, 6]);
         for exchange in &allocation.exchanges {
@@ -118,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_does_not_loop_leaves_all_where_it_is() {
-        let allocation = Allocation::of(&loop_of(&LOOP[..3], 100));
+        let allocation = allocation(&loop_of(&LOOP[..3], 100));
         assert_eq!(allocation.exchanges, []);
         assert!(PINNED.iter().all(|(guest, host)| allocation.place(*guest) == Place::Host(*host)));
         assert_eq!(allocation.place(5), Place::Memory(memory(5)));
@@ -129,7 +132,7 @@ mod tests {
         // `jal ra` to the first word, then the branch to it.
         let mut region = loop_of(&[LOOP[0], LOOP[1], LOOP[2], 0xff5f_f0ef], 100);
         region.blocks.extend(loop_of(&[0xfe02_98e3], 108).blocks);
-        let own: Vec<_> = Allocation::of(&region).exchanges.iter().map(|exchange| exchange.own).collect();
+        let own: Vec<_> = allocation(&region).exchanges.iter().map(|exchange| exchange.own).collect();
         assert_eq!(own[..2], [5, 6]);
     }
 
@@ -137,6 +140,6 @@ mod tests {
     fn a_loop_around_a_call_leaves_all_where_it_is() {
         // `jalr ra, t0`.
         let words = [LOOP[0], 0x0002_80e7, LOOP[2], LOOP[3]];
-        assert_eq!(Allocation::of(&loop_of(&words, 100)).exchanges, []);
+        assert_eq!(allocation(&loop_of(&words, 100)).exchanges, []);
     }
 }

@@ -78,13 +78,15 @@ pub(in crate::jit) fn emit(
     address: u64,
     base: Offset,
 ) -> Piece {
+    let (depths, edges) = (region.depths(), region.edges());
     let window = match windows {
         Windows::Unused => None,
         Windows::Used { negative } => {
-            Some(Window { negative, at_start: bases::analyse(region), now: Bases::unknown(), sites: Vec::new() })
+            let at_start = bases::analyse(region, &edges);
+            Some(Window { negative, at_start, now: Bases::unknown(), sites: Vec::new() })
         }
     };
-    let allocation = Allocation::of(region);
+    let allocation = Allocation::of(region, &depths);
     let mut e = Emitter {
         asm: VecAssembler::new(address as usize),
         stubs,
@@ -95,7 +97,7 @@ pub(in crate::jit) fn emit(
         links: Vec::new(),
         exits: HashMap::new(),
         tails: HashMap::new(),
-        words: words::analyse(region, allocation.held()),
+        words: words::analyse(region, &depths, &edges, allocation.held()),
         allocation,
         here: Site { offset: 0, ahead: 0 },
         flags: None,
