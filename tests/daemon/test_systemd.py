@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,17 @@ class Service:
         if self.process is not None and self.process.poll() is None:
             self.end(signal.SIGKILL)
         self.listener.close()
+
+
+def connected(path: Path) -> Client:
+    """Connect as soon as somebody listens."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return Client(path, PATIENCE)
+        except OSError:
+            assert time.monotonic() < deadline, f"nobody listens at {path}"
+            time.sleep(0.02)
 
 
 @pytest.fixture
@@ -117,9 +129,7 @@ def test_as_systemd_itself_hands_it_over(service: Service) -> None:
     passed = [f"--setenv={name}" for name in names]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **service.environment}
     service.process = subprocess.Popen([*command, *passed, *DAEMON], env=environment, stderr=subprocess.PIPE)
-    while not service.path.exists():
-        assert service.process.poll() is None
-    with Client(service.path, PATIENCE) as client:
+    with connected(service.path) as client:
         assert client.call("ping")["pid"] == service.process.pid
     service.manager.until("READY")
     assert service.end(signal.SIGTERM) == 0

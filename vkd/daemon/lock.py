@@ -32,7 +32,8 @@ def only_daemon(folder: Path, patience: float = 0.0, hopeless: Callable[[], bool
             if time.monotonic() >= deadline or hopeless():
                 raise VkdError(
                     f"a vkd daemon, pid {holder}, serves {folder} already",
-                    hint="use it (`vkd ps`), or set VKD_RUNTIME_DIR and VKD_STATE_DIR to folders of your own",
+                    hint=f"use it (`vkd ps`), or end it (`kill {holder}`; guests run on), "
+                    "or set VKD_RUNTIME_DIR and VKD_STATE_DIR to folders of your own",
                 ) from None
             time.sleep(_POLL)
             continue
