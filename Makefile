@@ -12,7 +12,7 @@ CONFIG ?= configs/cluster.toml
 # A shared machine may stand still for longer than any test waits. What failed is run once more; what fails twice, fails.
 AGAIN  := echo "once more, what failed:" && $(BIN)/python -m pytest --last-failed --last-failed-no-failures=none
 
-.PHONY: help build up down test lint bench fuzz docs install-units clean
+.PHONY: help build up down test lint bench fuzz docs docker install-units clean
 
 help:
 	@echo "make up      build everything and start $(CONFIG); then: $(BIN)/vkd ssh a"
@@ -23,6 +23,7 @@ help:
 	@echo "make fuzz    compare random programs, translated and interpreted, with QEMU (SECONDS=600)"
 	@echo "make docs    regenerate the reference pages"
 	@echo "make install-units   install the systemd units: the user's, or as root the machine's (UNITS_ARGS='--bin DIR')"
+	@echo "make docker  make the image for docker/compose.yaml: three hosts in containers"
 
 build: $(VENV)/.built
 
@@ -68,6 +69,10 @@ docs: build
 # Builds nothing: as root it must not leave files in the tree.
 install-units:
 	@$(PYTHON) scripts/units.py $(UNITS_ARGS)
+
+docker: build
+	@$(PYTHON) scripts/hostdeps.py run docker
+	@$(BIN)/python docker/build.py $(DOCKER_ARGS)
 
 clean:
 	rm -rf $(VENV) core/target vkd/_native*.so

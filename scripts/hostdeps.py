@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Install the Debian packages that the project needs, or say exactly what is missing.
 
-Usage: hostdeps.py GROUP...   (run: to build and run; test: to test as well; bench: what measuring needs beside these)
+Usage: hostdeps.py GROUP...   (run: to build and run; test: to test as well; bench: what measuring needs beside these;
+docker: to make the image for containers, with the Docker that is there)
 
 As root, missing packages are installed with APT from the machine's own mirror. As another user, or where there is no
 APT, what is missing is printed with the command that would install it: without the `run` group nothing works (exit
@@ -55,6 +56,8 @@ class Need:
         return False
 
 
+DEBOOTSTRAP = Need("debootstrap", "the base image of containers", command="debootstrap")
+
 GROUPS = {
     "run": [
         Need("gcc", "a linker for native modules", command="cc"),
@@ -85,7 +88,9 @@ GROUPS = {
         Need("gpg", "package index tests", command="gpg"),
         Need("cpio", "initramfs tests", command="cpio"),
         Need("e2fsprogs", "disk tests", file=Path("/sbin/mkfs.ext4")),
+        DEBOOTSTRAP,
     ],
+    "docker": [DEBOOTSTRAP],
     "bench": [
         Need("iperf3", "figures of the switch", command="iperf3"),
         Need("vde2", "figures of vde_switch", command="vde_switch"),

@@ -103,12 +103,15 @@ def _state_folder() -> Check:
 
 
 def _cache_folder() -> Check:
-    from vkd.images.cache import Cache  # noqa: PLC0415 - imports much
+    from vkd.images import list_images  # noqa: PLC0415 - imports much
+    from vkd.images.cache import Cache  # noqa: PLC0415
 
     root = Cache.default().root
     folder = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     if not os.access(folder, os.W_OK | os.X_OK):
+        if found := list_images():
+            return Check("image cache", "ok", f"{root}, read-only, with {', '.join(image.name for image in found)}")
         return Check("image cache", "missing", f"{folder} cannot be written", "set XDG_CACHE_HOME to another one")
     if free < _IMAGE_ROOM:
         return Check(
