@@ -84,7 +84,8 @@ class Loaded:
         for path, name in self._files():
             if not Path(name).exists():
                 line = Locator(self.text).line(path)
-                missing.append(f"{self.source}:{line}: {dotted(path)}: there is no file {name}")
+                advice = f"; make it with: vether key {name}" if path[-2:] == ("tunnel", "key") else ""
+                missing.append(f"{self.source}:{line}: {dotted(path)}: there is no file {name}{advice}")
         if missing:
             raise ImageError("\n".join(dict.fromkeys(missing)))
 

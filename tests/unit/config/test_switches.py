@@ -1,5 +1,7 @@
 """Keys of the switch in a cluster file: vether checks them, and the file's own places are told."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -8,11 +10,11 @@ from hypothesis import strategies as st
 from tests.unit.config.helpers import FOLDER, cluster, parse
 from vether.config import Spec, convert_untrusted
 from vether.ports import PortSpec
-from vkd.config import Cluster, GuestChange, diff
+from vkd.config import Cluster, GuestChange, diff, load
 from vkd.config.passed import PORT_KEYS, SWITCH_KEYS
 from vkd.config.problem import InvalidFileError
 from vkd.config.switchspec import switch_spec
-from vkd.errors import ConfigError
+from vkd.errors import ConfigError, ImageError
 
 GUESTS = "[guests.a]\n[guests.b]\n[[guests.b.nics]]\nnetwork='lan'\n"
 PORTS = "[[networks.lan.ports]]\nname='site'\nkind='vxlan'\nvni=42\npeers=['192.0.2.2']\n"
@@ -174,3 +176,12 @@ def test_whatever_the_keys_hold_there_are_problems_or_a_specification(
     except ConfigError:
         return
     convert_untrusted(switch_spec(made, "lan", {}))
+
+
+def test_a_tunnel_without_its_key_is_told_before_anything_starts(tmp_path: Path) -> None:
+    path = tmp_path / "lab.toml"
+    path.write_text("[networks.lan]\ntunnel.key = 'lan.key'\n[guests.a]\n")
+    with pytest.raises(ImageError, match=r"lab\.toml:2: networks\.lan\.tunnel\.key: there is no file .*vether key"):
+        load(path).check_files()
+    (tmp_path / "lan.key").touch()
+    load(path).check_files()
