@@ -105,7 +105,9 @@ def test_a_wait_that_is_too_short(lab: Lab, image: Image) -> None:
     lab.write("[guests.a]\n")
     done = lab.vkd("up", "--timeout", "0.5", code=4)
     assert "not yet ready: a" in done.err
-    assert lab.row("a")["state"] == "starting"
+    # On a loaded machine its switch may not even answer yet.
+    assert lab.row("a")["state"] in {"stopped", "starting"}
+    lab.until("a", "ready")
 
 
 @pytest.fixture
