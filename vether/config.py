@@ -14,6 +14,7 @@ import msgspec
 from vether import peerspec
 from vether.captures import CaptureSpec
 from vether.errors import SpecError
+from vether.metrics.address import check_address
 from vether.neighbours.spec import LldpSpec, LoopSpec, PortStpSpec, StpSpec
 from vether.netem import NetemSpec
 from vether.peerspec import PeerSpec, TunnelSpec
@@ -82,6 +83,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     loop: LoopSpec | None = None
     #: LLDP; none if not given.
     lldp: LldpSpec | None = None
+    #: Address and port at which counters are served to Prometheus; none if not given.
+    metrics: str | None = None
     ports: tuple[AnyPort, ...] = ()
     forwards: tuple[ForwardSpec, ...] = ()
     #: Others in the network, such as those behind switches on other hosts.
@@ -224,6 +227,8 @@ def _check(spec: Spec) -> None:
             raise SpecError("loop: a switch with stp closes loops by itself", hint="take one of stp and loop out")
     if spec.lldp is not None:
         spec.lldp.check()
+    if spec.metrics is not None:
+        check_address("metrics", spec.metrics)
     taken: dict[IPv4Address, str] = {}
     if spec.gateway:
         _address("gateway_address", str(spec.router), network)

@@ -10,12 +10,17 @@ from typing import Any
 
 import trio
 
-from vether import __version__, edit, wrappers
+from vether import __version__, edit, flush, wrappers
 from vether.config import Spec, changed_peers, convert_untrusted, load
 from vether.control import ControlError
 from vether.control.aio import Call, serve
 from vether.errors import HostLacksError, SpecError, VetherError
 from vether.folder import Folder, claim
+from vether.metrics import snapshot
+from vether.metrics.page import Page
+from vether.monitor import Feed
+from vether.monitor.service import monitor
+from vether.monitor.watch import Watch
 from vether.neighbours.service import Neighbours
 from vether.neighbours.spec import host_address
 from vether.network import Network
@@ -31,7 +36,7 @@ _CODES = {SpecError: "invalid", HostLacksError: "host-lacks"}
 #: Seconds between looks at whether the datapath lives.
 _WATCH_PERIOD = 2.0
 
-OPERATIONS = ("apply", "reload", "add", "set", "show", "netem", "capture", "ping", "stop")
+OPERATIONS = ("apply", "reload", "add", "set", "show", "netem", "capture", "flush", "monitor", "ping", "stop")
 
 VIEWS = (
     *("ports", "fdb", "stats", "forwards", "vlans", "groups", "peers", "netem", "captures"),
@@ -47,6 +52,7 @@ class Daemon:
         network: Network,
         services: shell.Services,
         neighbours: Neighbours,
+        feed: Feed,
         *,
         file: Path | None = None,
         manager: Notifier | None = None,
@@ -55,6 +61,8 @@ class Daemon:
         self._network = network
         self._services = services
         self._neighbours = neighbours
+        self._feed = feed
+        self.watch = Watch(network, feed)
         self._file = file
         self._manager = manager or Notifier()
         self._follow(network.spec)
@@ -96,13 +104,18 @@ class Daemon:
         return self._apply(lambda: edit.change_untrusted(self._network.spec, name, changes))
 
     def _apply(self, make: Callable[[], Spec]) -> dict[str, Any]:
+        before, changed, failure = self._network.spec, [], None
         try:
-            spec, before = make(), self._network.spec
+            spec = make()
             try:
                 changed = self._network.apply(spec)
+            except VetherError as error:
+                failure = error.message
+                raise
             finally:
                 self._services.configure(self._network.spec)
                 self._follow(before)
+                self.watch.applied(before, changed, failure)
         except VetherError as error:
             raise ControlError(_CODES.get(type(error), "failed"), error.message, error.hint) from error
         return {"changed": changed, "forwards": self._network.forwards()}
@@ -124,6 +137,16 @@ class Daemon:
     async def capture(self, call: Call) -> dict[str, Any]:
         """Stream a capture as events of bytes, until the client hangs up."""
         return await wrappers.capture_untrusted(self._network.switch, call)
+
+    async def flush(self, call: Call) -> dict[str, Any]:
+        """Forget learned addresses or multicast groups."""
+        done = flush.flush_untrusted(self._network.switch, call.args)
+        self._feed.publish("flushed", **{**call.args, **done})
+        return done
+
+    async def monitor(self, call: Call) -> dict[str, Any]:
+        """Tell what happens, until the client hangs up."""
+        return await monitor(self.watch, self._network.spec.name, call)
 
     async def ping(self, _call: Call) -> dict[str, Any]:
         """Tell who answers."""
@@ -147,7 +170,7 @@ class Daemon:
             spec.stp, spec.lldp, spec.stp_ports, loops=spec.loop, mute=spec.mute_ports, peers=peers
         )
 
-    async def watch(self) -> None:
+    async def guard(self) -> None:
         """Stop when the datapath has ended by itself: a switch that moves no frames must not look alive."""
         while True:
             await trio.sleep(_WATCH_PERIOD)
@@ -165,22 +188,27 @@ async def run(
     folder: Folder,
     *,
     file: Path | None = None,
+    metrics: str | None = None,
     manager: Notifier | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve `spec`, read from `file`, out of `folder` until `stop`, SIGTERM or SIGINT. Raises `VetherError`.
 
-    `manager` hears when the switch is ready, reloads and stops, and that it is alive.
+    `metrics` is the address for metrics if `spec` gives none. `manager` hears when the switch is ready, reloads and
+    stops, and that it is alive.
     """
     _allow_many_files()
     manager = manager or Notifier()
     with claim(folder), _log_to(folder.log), trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        network = Network(folder, spec)
+        network = Network(folder, spec, metrics)
         try:
             switch = network.switch
             services = shell.Services(spec, lambda frame: switch.inject("gateway", frame))
-            neighbours = Neighbours(switch, spec.name, host_address(folder.path))
-            daemon = Daemon(network, services, neighbours, file=file, manager=manager)
+            feed = Feed()
+            network.peers.publish = feed.publish
+            neighbours = Neighbours(switch, spec.name, host_address(folder.path), publish=feed.publish)
+            daemon = Daemon(network, services, neighbours, feed, file=file, manager=manager)
+            network.metrics.page = Page(lambda: snapshot.take(network, neighbours, feed))
             operations = {name: getattr(daemon, name) for name in OPERATIONS}
             operations["del"] = daemon.delete
             async with trio.open_nursery() as nursery:
@@ -188,7 +216,9 @@ async def run(
                 nursery.start_soon(shell.serve, services, switch.punt_fd(), switch.take, neighbours.receive_untrusted)
                 nursery.start_soon(neighbours.run)
                 nursery.start_soon(network.captures.write)
-                nursery.start_soon(daemon.watch)
+                nursery.start_soon(daemon.guard)
+                nursery.start_soon(daemon.watch.run)
+                nursery.start_soon(network.metrics.serve)
                 nursery.start_soon(network.peers.watch)
                 nursery.start_soon(_stop_on_signal, signals, daemon)
                 nursery.start_soon(manager.run, daemon.status)
@@ -197,6 +227,8 @@ async def run(
                 task_status.started()
                 await daemon.stopped.wait()
                 manager.stopping()
+                feed.publish("end", reason=daemon.failure or "asked to stop")
+                feed.end()
                 # The answer to `stop` is on its way; give it a moment to get out.
                 await trio.sleep(0.05)
                 nursery.cancel_scope.cancel()

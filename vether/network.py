@@ -14,6 +14,7 @@ from vether.config import ForwardSpec, Spec, changed_peers, to_map
 from vether.errors import HostLacksError, VetherError
 from vether.folder import Folder
 from vether.impairments import Impairments
+from vether.metrics.endpoint import Endpoint
 from vether.netem import NetemSpec
 from vether.peers import Peers
 from vether.ports import AnyPort
@@ -31,7 +32,8 @@ _GATEWAY_KEYS = ("gateway", "network", "router", "resolver", "mtu", "host_loopba
 class Network:
     """A running switch: its ports and what is known of those behind them. Close it in the end."""
 
-    def __init__(self, folder: Folder, spec: Spec) -> None:
+    def __init__(self, folder: Folder, spec: Spec, metrics: str | None = None) -> None:
+        """Raise `VetherError` if it cannot be; `metrics` is where they are served if `spec` says nothing of them."""
         self.folder = folder
         self.spec = Spec(name=spec.name, gateway=False, ageing=spec.ageing)
         self.switch = Switch(ageing=spec.ageing)
@@ -39,6 +41,8 @@ class Network:
         self.impairments = Impairments(self.switch)
         self.captures = Captures(self.switch)
         self.peers = Peers(self.switch, spec.name)
+        self.metrics = Endpoint()
+        self._metrics = metrics
         #: The forwards that there are, as asked for, and the host ports that they have.
         self._forwards: list[tuple[ForwardSpec, int]] = []
         self._between = Between(self.switch)
@@ -50,6 +54,7 @@ class Network:
 
     def close(self) -> None:
         """End the datapath; all ports and their sockets go."""
+        self.metrics.close()
         self.peers.close()
         self.captures.close()
         self.switch.close()
@@ -62,7 +67,9 @@ class Network:
         for port in spec.ports:
             port.check_host(self.folder)
         before = {port.name for port in self.spec.ports}
-        changed = self._remove_ports(spec)
+        changed = self.metrics.set(spec.metrics or self._metrics)
+        self.spec = msgspec.structs.replace(self.spec, metrics=spec.metrics)
+        changed += self._remove_ports(spec)
         changed += self._set_gateway(spec)
         changed += self._remove_forwards(spec)
         changed += self._add_ports(spec, before)

@@ -10,6 +10,7 @@ import trio
 
 from vether import keys
 from vether.errors import SpecError, VetherError
+from vether.monitor.feed import Publish, ignore
 from vether.peerspec import GROUP, PeerSpec, TunnelSpec, literal, split_endpoint
 from vkd._native import Switch, Tunnel
 
@@ -24,6 +25,8 @@ class Peers:
     """The tunnel and its peers. All methods are quick; :meth:`watch` runs beside them."""
 
     def __init__(self, switch: Switch, network: str) -> None:
+        #: Told what happens to peers.
+        self.publish: Publish = ignore
         self._switch = switch
         self._network = network
         self._tunnel: Tunnel | None = None
@@ -114,6 +117,7 @@ class Peers:
             if self._tunnel is not None:
                 for name, what, text in self._tunnel.take_events():
                     log.info("peer %s: %s: %s", name, what, text)
+                    self.publish(f"peer-{what}", peer=name, text=text)
                 if trio.current_time() - resolved >= _RESOLVE:
                     resolved = trio.current_time()
                     await self._resolve()

@@ -71,6 +71,8 @@ class Lab:
         self.dir = folder / "run"
         #: What the daemon's command begins with: `ip netns exec NAME`.
         self.prefix = [*prefix]
+        #: What it ends with.
+        self.options: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
         self._guests: list[Guest] = []
 
@@ -78,6 +80,7 @@ class Lab:
         file = self.folder / "spec.msgpack"
         file.write_bytes(msgpack.packb(spec))
         command = [*self.prefix, sys.executable, "-m", "vether", "serve", str(file), "--dir", str(self.dir)]
+        command += self.options
         pipe = subprocess.PIPE
         return subprocess.Popen(command, stdout=pipe, stderr=pipe, start_new_session=True, pass_fds=pass_fds)
 

@@ -9,7 +9,9 @@ import click
 from vether import __version__
 from vether.cli.client import reload, show, stop
 from vether.cli.decode import decode
+from vether.cli.flush import flush
 from vether.cli.key import key
+from vether.cli.monitor import monitor
 from vether.cli.ports import add, change, delete
 from vether.cli.wrappers import capture, netem
 from vether.control import ControlError, ProtocolError
@@ -28,7 +30,8 @@ def cli() -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--dir", "folder", type=click.Path(path_type=Path), help="Runtime folder (default: one per network).")
-def serve(file: Path, folder: Path | None) -> None:
+@click.option("--metrics", metavar="ADDRESS:PORT", help="Serve metrics there if FILE does not say where.")
+def serve(file: Path, folder: Path | None, metrics: str | None) -> None:
     """Run the switch that FILE specifies, in the foreground, until SIGTERM."""
     # The event loop and the native module are for this command alone: the others start faster without.
     import trio  # noqa: PLC0415
@@ -36,15 +39,18 @@ def serve(file: Path, folder: Path | None) -> None:
     from vether import config  # noqa: PLC0415
     from vether import folder as folders  # noqa: PLC0415
     from vether.daemon import run  # noqa: PLC0415
+    from vether.metrics.address import check_address  # noqa: PLC0415
     from vether.systemd.notify import Notifier  # noqa: PLC0415
 
     manager = Notifier.from_environment()
     spec = config.load(file)
+    if metrics is not None:
+        check_address("--metrics", metrics)
     place = folders.Folder(folder or folders.default(spec.name))
-    trio.run(partial(run, spec, place, file=file.absolute(), manager=manager))
+    trio.run(partial(run, spec, place, file=file.absolute(), metrics=metrics, manager=manager))
 
 
-for command in (show, reload, add, delete, change, netem, capture, decode, key, stop):
+for command in (show, reload, add, delete, change, netem, capture, decode, flush, monitor, key, stop):
     cli.add_command(command)
 
 

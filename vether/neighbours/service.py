@@ -5,15 +5,17 @@ import logging
 import secrets
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import trio
 
 from vether import loop
 from vether.lldp import NEAREST_BRIDGE, Agent, Changed, LocalSystem
 from vether.lldp import agent as lldp
-from vether.lldp.lldpdu import describe_chassis, describe_port
 from vether.loop import PROBE_ADDRESS, LoopDetector
+from vether.monitor.feed import Publish, ignore
+from vether.neighbours.datapath import Datapath, Ports
+from vether.neighbours.news import News
 from vether.neighbours.spec import LldpSpec, LoopSpec, PortStpSpec, StpSpec
 from vether.rstp import GROUP_ADDRESS, Bridge
 from vether.rstp.shell import Shell
@@ -24,47 +26,19 @@ log = logging.getLogger(__name__)
 _LOOK = 0.2
 
 
-class Datapath(Protocol):
-    """The part of `vkd._native.Switch` that is needed. A port that is not there is a KeyError."""
-
-    def ports(self) -> list[dict[str, Any]]:
-        """Return the ports: `name`, `kind` and `carrier` of each are looked at."""
-
-    def send(self, name: str, frame: bytes) -> None:
-        """Send a frame out of a port whatever its state."""
-
-    def set_state(self, name: str, state: str) -> None:
-        """Give a port a state."""
-
-    def set_peer(self, name: str, *, peer: bool) -> None:
-        """Say whether frames to reserved groups that come in at a port are punted."""
-
-    def set_probes(self, name: str, *, probes: bool) -> None:
-        """Say whether loop probes that come in at a port are punted."""
-
-    def flush(self, name: str | None = None) -> None:
-        """Forget the addresses learned at a port."""
-
-
-class _Ports:
-    """The datapath as RSTP sees it."""
-
-    def __init__(self, datapath: Datapath) -> None:
-        self._datapath = datapath
-        self.set_state = datapath.set_state
-        self.flush: Callable[[str], None] = datapath.flush
-
-    def transmit(self, port: str, frame: bytes) -> None:
-        self._datapath.send(port, frame)
-
-
 class Neighbours:
     """Spanning tree, LLDP and loop detector of one switch. `address` is its own unless the specification gives one."""
 
     def __init__(
-        self, datapath: Datapath, network: str, address: bytes, clock: Callable[[], float] = trio.current_time
+        self,
+        datapath: Datapath,
+        network: str,
+        address: bytes,
+        clock: Callable[[], float] = trio.current_time,
+        publish: Publish = ignore,
     ) -> None:
         self._datapath = datapath
+        self._news = News(publish)
         self._network = network
         self._address = address
         self._clock = clock
@@ -100,9 +74,9 @@ class Neighbours:
         if stp is None:
             self._stp = None
         elif self._stp is None:
-            self._stp = Shell(
-                Bridge(stp.bridge(self._address), self._clock()), _Ports(self._datapath), clock=self._clock
-            )
+            bridge = Bridge(stp.bridge(self._address), self._clock())
+            ports_of_it = Ports(self._datapath, self._news)
+            self._stp = Shell(bridge, ports_of_it, self._news.notice, self._clock)
         else:
             self._stp.do(self._stp.bridge.configure(stp.bridge(self._address), self._clock()))
         self._configure_lldp(lldp, stp)
@@ -114,6 +88,7 @@ class Neighbours:
                 self._stp.do(self._stp.bridge.set_port(self._port(name), self._clock()))
         if self._is_on or had:
             self.look()
+        self._tell_roles()
 
     def forget(self, name: str) -> None:
         """Take the port of that name for a new one: it was opened anew."""
@@ -127,6 +102,7 @@ class Neighbours:
             self._guard(self._loop.receive(port, frame, self._clock()))
         elif group == GROUP_ADDRESS and self._stp is not None:
             self._stp.receive_untrusted(port, frame)
+            self._tell_roles()
         elif group == NEAREST_BRIDGE and self._lldp is not None and port in self._lldp.ports:
             self._do(self._lldp.receive(port, frame))
 
@@ -154,6 +130,7 @@ class Neighbours:
             self._do(self._lldp.tick(self._clock()))
         if self._loop is not None:
             self._guard(self._loop.tick(self._clock()))
+        self._tell_roles()
 
     async def run(self) -> None:
         """Look, and let time pass, for ever."""
@@ -183,6 +160,9 @@ class Neighbours:
     def show_loops(self) -> list[dict[str, Any]]:
         """Return a row for each port that the loop detector looks after."""
         return [] if self._loop is None else self._loop.show(self._clock())
+
+    def _tell_roles(self) -> None:
+        self._news.roles(None if self._stp is None else self._stp.bridge)
 
     @property
     def _is_on(self) -> bool:
@@ -268,16 +248,15 @@ class Neighbours:
                         self._datapath.send(port, frame)
                     case loop.Close(port, reason):
                         self._datapath.set_state(port, "discarding")
-                        log.warning("%s: closed: %s", port, reason)
+                        self._news.loop(port, reason)
                     case loop.Open(port):
                         self._datapath.set_state(port, "forwarding")
-                        log.info("%s: open again: no probe came back any more", port)
+                        self._news.loop(port, None)
 
     def _do(self, outputs: list[lldp.Output]) -> None:
         for output in outputs:
             if isinstance(output, Changed):
-                who = f"{describe_chassis(output.pdu.chassis)} {describe_port(output.pdu.port)}"
-                log.info("%s: neighbour %s %s", output.port, output.pdu.system_name or who, output.what)
+                self._news.neighbour(output)
                 continue
             with contextlib.suppress(KeyError):
                 self._datapath.send(output.port, output.frame)

@@ -30,10 +30,9 @@ class Interface:
     """An interface of this network namespace. A context manager: it holds a netlink socket."""
 
     def __init__(self, name: str) -> None:
-        from pyroute2 import IPRoute  # noqa: PLC0415 - slow to import, and of few kinds of ports
-
         self.name = name
-        self._netlink = IPRoute()
+        self._library = _library()
+        self._netlink = self._library.IPRoute()
 
     def __enter__(self) -> Self:
         return self
@@ -92,13 +91,20 @@ class Interface:
         raise VetherError(f"there is no interface {name}", hint="`ip link` shows those that there are")
 
     def _do(self, what: str, setting: str | None, act: Any, command: str | None = None) -> None:
-        from pyroute2 import NetlinkError  # noqa: PLC0415 - see above
-
         try:
             act()
-        except NetlinkError as error:
+        except self._library.NetlinkError as error:
             message = f"{self.name}: cannot {what}: {error.args[1] if len(error.args) > 1 else error}"
             if error.code in {errno.EPERM, errno.EACCES}:
                 command = command or f"ip link set {self.name} {setting}"
                 raise HostLacksError(message, hint=f"let root do it: {command}") from error
             raise VetherError(message) from error
+
+
+def _library() -> Any:
+    try:
+        import pyroute2  # noqa: PLC0415 - slow to import, and of few kinds of ports
+    except ImportError as error:
+        hint = "install it: pip install pyroute2; or leave bridge, host_addresses and mtu out, and set up = false"
+        raise HostLacksError(f"to set interfaces up needs pyroute2 ({error})", hint=hint) from error
+    return pyroute2

@@ -8,7 +8,7 @@ use pyo3::types::PyDict;
 use std::time::Duration;
 use switch::io::Worker;
 use switch::wire::Mac;
-use switch::{Mirror, PortId, PortState, SnoopConfig};
+use switch::{AddressChange, AddressEvent, Mirror, PortId, PortState, Selection, SnoopConfig};
 
 #[pymethods]
 impl Switch {
@@ -149,14 +149,51 @@ impl Switch {
         self.run(py, move |worker| worker.switch().remove_address(vlan, mac))
     }
 
-    /// Forget learned addresses, of the port `name` or of all.
-    #[pyo3(signature = (name = None))]
-    fn flush(&self, py: Python<'_>, name: Option<String>) -> PyResult<()> {
-        self.run(py, move |worker| {
-            let id = name.map(|name| find(worker, &name)).transpose()?;
-            worker.switch().flush(id);
-            Ok(())
-        })?
+    /// Forget learned addresses: those of the port `name`, in `vlan` (0: in none), or `mac` alone; returns how many.
+    #[pyo3(signature = (name = None, *, vlan = None, mac = None))]
+    fn flush(&self, py: Python<'_>, name: Option<String>, vlan: Option<u16>, mac: Option<&str>) -> PyResult<usize> {
+        self.flush_by(py, name, vlan, mac, |worker, of| worker.switch().flush(of))
+    }
+
+    /// Forget multicast groups and routers, by the same choice; returns how many rows. Until a querier asks again, groups of
+    /// these VLANs are flooded.
+    #[pyo3(signature = (name = None, *, vlan = None, mac = None))]
+    fn flush_groups(
+        &self,
+        py: Python<'_>,
+        name: Option<String>,
+        vlan: Option<u16>,
+        mac: Option<&str>,
+    ) -> PyResult<usize> {
+        self.flush_by(py, name, vlan, mac, |worker, of| worker.switch().flush_groups(of))
+    }
+
+    /// How many addresses are in the forwarding database.
+    fn fdb_size(&self, py: Python<'_>) -> PyResult<usize> {
+        self.run(py, |worker| worker.switch().fdb().len())
+    }
+
+    /// Note what happens to learned addresses, at most `capacity` changes between two [`Switch::take_addresses`]; 0: no longer.
+    fn watch_addresses(&self, py: Python<'_>, capacity: usize) -> PyResult<()> {
+        self.run(py, move |worker| worker.switch().watch_addresses(capacity))
+    }
+
+    /// What happened to learned addresses since the last call: (`learned`, `moved` or `aged`, address, VLAN, port, port where it
+    /// was before), and how many changes were lost.
+    fn take_addresses(&self, py: Python<'_>) -> PyResult<(Vec<AddressRow>, u64)> {
+        self.run(py, |worker| {
+            let (changes, lost) = worker.switch().take_address_changes();
+            let switch = worker.switch();
+            let name = |id| switch.port(id).map_or_else(String::new, |port| port.name.clone());
+            let row = |change: AddressChange| {
+                let from = match change.event {
+                    AddressEvent::Moved(from) => Some(name(from)),
+                    AddressEvent::Learned | AddressEvent::Aged => None,
+                };
+                (change.event.name(), change.mac.to_string(), change.vlan, name(change.port), from)
+            };
+            (changes.into_iter().map(row).collect(), lost)
+        })
     }
 
     /// Feed a complete `frame` to the switch as though it had come in at the port `name`.
@@ -174,6 +211,26 @@ impl Switch {
             let id = find(worker, &name)?;
             worker.send(id, &frame);
             Ok(())
+        })?
+    }
+}
+
+/// What happened, address, VLAN, port, port before.
+type AddressRow = (&'static str, String, u16, String, Option<String>);
+
+impl Switch {
+    fn flush_by(
+        &self,
+        py: Python<'_>,
+        name: Option<String>,
+        vlan: Option<u16>,
+        mac: Option<&str>,
+        flush: fn(&mut Worker, Selection) -> usize,
+    ) -> PyResult<usize> {
+        let mac = mac.map(mac_of).transpose()?;
+        self.run(py, move |worker| {
+            let port = name.map(|name| find(worker, &name)).transpose()?;
+            Ok(flush(worker, Selection { port, vlan, mac }))
         })?
     }
 }

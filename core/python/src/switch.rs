@@ -273,6 +273,7 @@ fn port_dict<'py>(py: Python<'py>, report: &PortReport) -> PyResult<Bound<'py, P
     dict.set_item("carrier", report.carrier)?;
     dict.set_item("offloads", report.capabilities.bits())?;
     dict.set_item("backlog", report.backlog)?;
+    dict.set_item("addresses", report.addresses)?;
     dict.set_item("rx_frames", counters.rx_frames)?;
     dict.set_item("rx_bytes", counters.rx_bytes)?;
     dict.set_item("tx_frames", counters.tx_frames)?;

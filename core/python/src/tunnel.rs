@@ -154,6 +154,7 @@ impl Tunnel {
         let row = |(name, event)| {
             let (what, text) = match event {
                 Event::Up { switch } => ("up", format!("switch {switch}")),
+                Event::Down(why) if why.is_refusal() => ("refused", why.text()),
                 Event::Down(why) => ("down", why.text()),
                 Event::Roamed(to) => ("roamed", to.to_string()),
                 Event::Mtu(size) => ("mtu", size.to_string()),
@@ -216,6 +217,8 @@ fn peer_dict<'py>(py: Python<'py>, status: &PeerStatus) -> PyResult<Bound<'py, P
     dict.set_item("reason", status.why.as_ref().map(|why| why.name().to_owned()))?;
     dict.set_item("why", status.why.as_ref().map(|why| why.text()))?;
     dict.set_item("handshake", status.handshake_age.map(|age| age.as_secs_f64()))?;
+    dict.set_item("handshakes", status.handshakes)?;
+    dict.set_item("rtt", status.rtt.map(|rtt| rtt.as_secs_f64()))?;
     dict.set_item("heard", status.heard.map(|age| age.as_secs_f64()))?;
     dict.set_item("mtu", status.mtu)?;
     dict.set_item("rx_bytes", status.rx_bytes)?;

@@ -1,6 +1,8 @@
 //! The forwarding database: which port a MAC address was seen at. Time is an argument.
 
+use crate::changes::{AddressChange, AddressEvent, Changes};
 use crate::port::PortId;
+use crate::selection::Selection;
 use crate::wire::Mac;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -40,12 +42,14 @@ pub struct Fdb {
     ageing: Duration,
     capacity: usize,
     refused: u64,
+    /// What happened, while somebody watches.
+    changes: Option<Changes>,
 }
 
 impl Fdb {
     /// An empty table of at most `capacity` addresses that forgets those not seen for `ageing`.
     pub fn new(ageing: Duration, capacity: usize) -> Fdb {
-        Fdb { entries: HashMap::new(), learned: Vec::new(), ageing, capacity, refused: 0 }
+        Fdb { entries: HashMap::new(), learned: Vec::new(), ageing, capacity, refused: 0, changes: None }
     }
 
     /// Note that `mac` was seen at `port` in `vlan` (0 without VLANs). The port may have at most `limit` learned addresses,
@@ -63,6 +67,8 @@ impl Fdb {
             if entry.port != port {
                 change(&mut self.learned, entry.port, -1);
                 change(&mut self.learned, port, 1);
+                let event = AddressEvent::Moved(entry.port);
+                note(&mut self.changes, AddressChange { event, vlan, mac, port });
             }
             *entry = Entry { port, seen: Some(now) };
         }
@@ -76,6 +82,7 @@ impl Fdb {
         }
         self.entries.insert(key(vlan, mac), Entry { port, seen: Some(now) });
         change(&mut self.learned, port, 1);
+        note(&mut self.changes, AddressChange { event: AddressEvent::Learned, vlan, mac, port });
         Learned::Here
     }
 
@@ -102,15 +109,20 @@ impl Fdb {
         }
     }
 
-    fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
+    /// Keep those rows that `keep` says; returns how many were not kept.
+    fn retain(&mut self, keep: impl Fn(u16, Mac, &Entry) -> bool, mut gone: impl FnMut(u16, Mac, &Entry)) -> usize {
+        let before = self.entries.len();
         let learned = &mut self.learned;
-        self.entries.retain(|_, entry| {
-            let stays = keep(entry);
+        self.entries.retain(|&key, entry| {
+            let (vlan, mac) = parts(key);
+            let stays = keep(vlan, mac, entry);
             if !stays && entry.seen.is_some() {
                 change(learned, entry.port, -1);
+                gone(vlan, mac, entry);
             }
             stays
         });
+        before - self.entries.len()
     }
 
     /// How many addresses were learned at `port` and are not forgotten.
@@ -127,24 +139,44 @@ impl Fdb {
     /// Forget what has aged.
     pub fn sweep(&mut self, now: Duration) {
         let ageing = self.ageing;
-        self.retain(|entry| is_fresh(entry, ageing, now));
+        let mut changes = self.changes.take();
+        self.retain(
+            |_, _, entry| is_fresh(entry, ageing, now),
+            |vlan, mac, entry| {
+                note(&mut changes, AddressChange { event: AddressEvent::Aged, vlan, mac, port: entry.port });
+            },
+        );
+        self.changes = changes;
     }
 
-    /// Forget learned addresses, of `port` or of all ports.
-    pub fn flush(&mut self, port: Option<PortId>) {
-        self.retain(|entry| entry.seen.is_none() || port.is_some_and(|p| p != entry.port));
+    /// Forget the learned addresses of a selection; returns how many.
+    pub fn flush(&mut self, of: Selection) -> usize {
+        self.retain(|vlan, mac, entry| entry.seen.is_none() || !of.includes(vlan, mac, entry.port), |_, _, _| {})
     }
 
     /// Forget everything at `port`, static entries too: the port goes.
     pub fn forget_port(&mut self, port: PortId) {
-        self.retain(|entry| entry.port != port);
+        self.retain(|_, _, entry| entry.port != port, |_, _, _| {});
+        if let Some(changes) = &mut self.changes {
+            changes.forget_port(port);
+        }
+    }
+
+    /// Note what happens to learned addresses from now on, at most `capacity` changes until they are taken; 0: no longer.
+    pub fn watch(&mut self, capacity: usize) {
+        self.changes = (capacity > 0).then(|| Changes::new(capacity));
+    }
+
+    /// What happened to learned addresses, and how many changes were lost, since the last call.
+    pub fn take_changes(&mut self) -> (Vec<AddressChange>, u64) {
+        self.changes.as_mut().map(Changes::take).unwrap_or_default()
     }
 
     /// All rows, in no order: VLAN, address, entry.
     pub fn iter(&self) -> impl Iterator<Item = (u16, Mac, Entry)> + '_ {
         self.entries.iter().map(|(&key, &entry)| {
-            let [a, b, mac @ ..] = key.to_be_bytes();
-            (u16::from_be_bytes([a, b]), Mac(mac), entry)
+            let (vlan, mac) = parts(key);
+            (vlan, mac, entry)
         })
     }
 
@@ -182,6 +214,18 @@ impl Fdb {
 fn key(vlan: u16, mac: Mac) -> u64 {
     let ([a, b], [c, d, e, f, g, h]) = (vlan.to_be_bytes(), mac.0);
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+fn parts(key: u64) -> (u16, Mac) {
+    let [a, b, mac @ ..] = key.to_be_bytes();
+    (u16::from_be_bytes([a, b]), Mac(mac))
+}
+
+#[cold]
+fn note(changes: &mut Option<Changes>, change: AddressChange) {
+    if let Some(changes) = changes {
+        changes.push(change);
+    }
 }
 
 fn count(learned: &[u32], port: PortId) -> u32 {

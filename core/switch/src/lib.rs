@@ -11,6 +11,7 @@
 
 mod bucket;
 pub mod capture;
+mod changes;
 mod drops;
 mod fdb;
 mod forward;
@@ -21,6 +22,7 @@ pub mod offload;
 mod outputs;
 mod policy;
 mod port;
+mod selection;
 mod snoop;
 mod special;
 mod switch;
@@ -31,11 +33,13 @@ mod vtep;
 pub mod wire;
 
 pub use bucket::Rate;
+pub use changes::{AddressChange, AddressEvent};
 pub use drops::{DropReason, Drops};
 pub use fdb::{Entry, Fdb, FdbFull, Learned};
 pub use outputs::Outputs;
 pub use policy::{Limits, Multicast, Policy, Reserved, RouterPort};
 pub use port::{Capabilities, Counters, Mirror, Port, PortConfig, PortId, PortState, Role};
+pub use selection::Selection;
 pub use snoop::{GroupReport, SnoopConfig};
 pub use switch::{Switch, SwitchConfig};
 pub use vlan::{VlanMode, VlanSet, MAX_VID, NO_VLAN};

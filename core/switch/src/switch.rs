@@ -1,9 +1,11 @@
 //! The switch itself: a pure object. Its ports, its forwarding database, and what is done to them from outside.
 
+use crate::changes::AddressChange;
 use crate::drops::DropReason;
 use crate::fdb::{Fdb, FdbFull};
 use crate::policy::Policy;
 use crate::port::{Port, PortConfig, PortId, PortState};
+use crate::selection::Selection;
 use crate::snoop::{GroupReport, SnoopConfig, Snooping};
 use crate::wire::Mac;
 use std::time::Duration;
@@ -128,9 +130,25 @@ impl Switch {
         self.fdb.remove(vlan, mac)
     }
 
-    /// Forget learned addresses, of one port or of all.
-    pub fn flush(&mut self, id: Option<PortId>) {
-        self.fdb.flush(id);
+    /// Forget the learned addresses of a selection; returns how many.
+    pub fn flush(&mut self, of: Selection) -> usize {
+        self.fdb.flush(of)
+    }
+
+    /// Forget who wants the groups of a selection, and where routers are unless it names one group; returns how many rows.
+    /// Until a querier asks again, groups of these VLANs are flooded.
+    pub fn flush_groups(&mut self, of: Selection) -> usize {
+        self.snooping.as_mut().map_or(0, |snooping| snooping.flush(of))
+    }
+
+    /// Note what happens to learned addresses from now on, at most `capacity` changes until they are taken; 0: no longer.
+    pub fn watch_addresses(&mut self, capacity: usize) {
+        self.fdb.watch(capacity);
+    }
+
+    /// What happened to learned addresses, and how many changes were lost, since the last call.
+    pub fn take_address_changes(&mut self) -> (Vec<AddressChange>, u64) {
+        self.fdb.take_changes()
     }
 
     /// Change how long an address lives without being seen, from `now` on.
@@ -159,7 +177,7 @@ impl Switch {
 
     /// Forget who was heard at `id`, what they want included.
     pub(crate) fn forget_learned(&mut self, id: PortId) {
-        self.fdb.flush(Some(id));
+        self.fdb.flush(Selection::of_port(Some(id)));
         self.forget_groups(id);
     }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use std::time::Duration;
 use switch::wire::Mac;
-use switch::{Fdb, FdbFull, Learned, PortId};
+use switch::{AddressChange, AddressEvent, Fdb, FdbFull, Learned, PortId, Selection};
 
 const A: Mac = Mac([2, 0, 0, 0, 0, 1]);
 const B: Mac = Mac([2, 0, 0, 0, 0, 2]);
@@ -55,12 +55,51 @@ fn a_flush_spares_static_entries_and_other_ports() {
     fdb.learn(0, A, PortId(1), None, SECOND);
     fdb.learn(0, Mac([2, 0, 0, 0, 0, 3]), PortId(2), None, SECOND);
     fdb.insert_static(0, B, PortId(1)).unwrap();
-    fdb.flush(Some(PortId(1)));
+    assert_eq!(fdb.flush(Selection::of_port(Some(PortId(1)))), 1);
     assert_eq!((fdb.lookup(0, A, SECOND), fdb.len()), (None, 2));
-    fdb.flush(None);
+    assert_eq!(fdb.flush(Selection::of_port(None)), 1);
     assert_eq!(fdb.len(), 1);
     fdb.forget_port(PortId(1));
     assert!(fdb.is_empty());
+}
+
+#[test]
+fn a_flush_takes_what_matches_all_that_is_given() {
+    let mut fdb = Fdb::new(SECOND, 8);
+    for (vlan, mac, port) in [(0, A, 1), (1, A, 1), (1, B, 1), (1, Mac([2, 0, 0, 0, 0, 3]), 2)] {
+        fdb.learn(vlan, mac, PortId(port), None, SECOND);
+    }
+    fdb.insert_static(2, A, PortId(1)).unwrap();
+    let of = Selection { port: Some(PortId(2)), vlan: Some(1), mac: Some(A) };
+    assert_eq!(fdb.flush(of), 0);
+    assert_eq!(fdb.flush(Selection { port: Some(PortId(1)), ..of }), 1);
+    assert_eq!(fdb.flush(Selection { vlan: Some(1), ..Selection::default() }), 2);
+    assert_eq!(fdb.flush(Selection { mac: Some(A), ..Selection::default() }), 1);
+    assert_eq!(fdb.len(), 1);
+}
+
+#[test]
+fn what_happens_is_noted_while_somebody_watches() {
+    let mut fdb = Fdb::new(SECOND, 8);
+    fdb.learn(0, A, PortId(1), None, SECOND);
+    assert_eq!(fdb.take_changes(), (vec![], 0));
+    fdb.watch(3);
+    fdb.learn(0, A, PortId(1), None, SECOND);
+    fdb.learn(0, A, PortId(2), None, SECOND);
+    fdb.learn(7, B, PortId(2), None, SECOND * 2);
+    fdb.sweep(SECOND * 2);
+    let of = |event, vlan, mac| AddressChange { event, vlan, mac, port: PortId(2) };
+    let (moved, learned) = (AddressEvent::Moved(PortId(1)), AddressEvent::Learned);
+    let all = vec![of(moved, 0, A), of(learned, 7, B), of(AddressEvent::Aged, 0, A)];
+    assert_eq!(fdb.take_changes(), (all, 0));
+    for i in 0..5 {
+        fdb.learn(0, Mac([2, 0, 0, 0, 1, i]), PortId(3), None, SECOND * 2);
+    }
+    fdb.forget_port(PortId(3));
+    assert_eq!(fdb.take_changes(), (vec![], 5));
+    fdb.watch(0);
+    fdb.learn(0, A, PortId(1), None, SECOND * 2);
+    assert_eq!(fdb.take_changes(), (vec![], 0));
 }
 
 proptest! {
@@ -83,7 +122,7 @@ proptest! {
                 3 => fdb.insert_static(0, mac, port).unwrap_or(()),
                 4 => drop(fdb.remove(0, mac)),
                 _ if address == 0 => fdb.forget_port(port),
-                _ if address == 1 => fdb.flush(Some(port)),
+                _ if address == 1 => prop_assert!(fdb.flush(Selection::of_port(Some(port))) <= 3),
                 _ => {
                     now += SECOND * wait as u32;
                     fdb.sweep(now);

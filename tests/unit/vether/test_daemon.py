@@ -19,8 +19,8 @@ async def test_a_dead_datapath_ends_the_daemon(
     networks: list[Network] = []
 
     class Watched(Network):
-        def __init__(self, folder: Folder, spec: Spec) -> None:
-            super().__init__(folder, spec)
+        def __init__(self, folder: Folder, spec: Spec, metrics: str | None = None) -> None:
+            super().__init__(folder, spec, metrics)
             networks.append(self)
 
     monkeypatch.setattr(daemon, "Network", Watched)

@@ -2,8 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from vether.config import ForwardSpec, HostSpec, Spec
+from vether.metrics.families import families
+from vether.metrics.snapshot import Snapshot
 from vether.neighbours.spec import LldpSpec, LoopSpec, PortStpSpec, StpSpec
 from vether.peerspec import PeerSpec, TunnelSpec
 from vether.ports import KINDS, PortSpec
@@ -53,3 +56,18 @@ def test_every_kind_of_port_and_its_keys_are_there() -> None:
     own = {name: kind.__struct_fields__[len(PortSpec.__struct_fields__) :] for name, kind in KINDS.items()}
     page = {row[0].strip("`"): tuple(re.findall(r"`(\w+)`", row[1])) for row in rows("kinds")}
     assert page == own
+
+
+def full_snapshot() -> Snapshot:
+    """Return a switch without ports whose metrics are all there."""
+    tree = {"ports": [], "is_root": True, "root_path_cost": 0, "topology_changes": 0}
+    lists: dict[str, Any] = {name: [] for name in ("ports", "peers", "netem", "loops", "neighbours")}
+    names = ("addresses", "addresses_refused", "groups", "groups_refused", "events", "followers", "time")
+    numbers: dict[str, Any] = dict.fromkeys(names, 0)
+    return Snapshot(network="lan", version="1", stp=tree, tunnel_drops={}, **lists, **numbers)
+
+
+def test_every_metric_is_there_in_its_words() -> None:
+    table = [(row[0].strip("`"), row[2]) for row in rows("metrics")]
+    suffix = {"counter": "_total"}
+    assert table == [(f.name + suffix.get(f.type, ""), f.documentation) for f in families(full_snapshot())]

@@ -8,6 +8,7 @@ import pytest
 from vether.config import convert_untrusted
 from vether.errors import SpecError
 from vether.lldp import NEAREST_BRIDGE
+from vether.loop import PROBE_ADDRESS
 from vether.neighbours.service import Neighbours
 from vether.neighbours.spec import LldpSpec, LoopSpec, PortStpSpec, StpSpec, host_address
 from vether.rstp import GROUP_ADDRESS
@@ -193,3 +194,47 @@ def test_a_host_keeps_its_address() -> None:
     one, other = host_address(Path("/run/vether/one")), host_address(Path("/run/vether/other"))
     assert one == host_address(Path("/run/vether/one")) != other
     assert one[0] & 3 == 2
+
+
+def test_roles_states_loops_and_neighbours_are_told() -> None:
+    datapath, clock = FakeDatapath(a=True, b=True), Clock()
+    told: list[tuple[str, dict[str, object]]] = []
+    neighbours = Neighbours(datapath, "lan", ADDRESS, clock, lambda event, **fields: told.append((event, fields)))
+    neighbours.configure(StpSpec(), LldpSpec(name="sw"), {"a": PortStpSpec(edge="yes"), "b": PortStpSpec(edge="yes")})
+    assert ("stp-state", {"port": "a", "state": "forwarding"}) in told
+    assert ("stp-role", {"port": "a", "role": "designated", "was": None}) in told
+    told.clear()
+    neighbours.tick()
+    assert told == []
+    del datapath.carriers["b"]
+    neighbours.look()
+    datapath.carriers["a"] = False
+    neighbours.look()
+    neighbours.tick()
+    assert ("stp-role", {"port": "a", "role": "disabled", "was": "designated"}) in told
+    assert not [fields for event, fields in told if event == "stp-role" and fields["port"] == "b"]
+
+
+def test_what_lldp_and_the_loop_detector_find_is_told() -> None:
+    datapath, clock = FakeDatapath(a=True, b=True), Clock()
+    told: list[tuple[str, dict[str, object]]] = []
+    neighbours = Neighbours(datapath, "lan", ADDRESS, clock, lambda event, **fields: told.append((event, fields)))
+    neighbours.configure(None, LldpSpec(name="one"), {}, loops=LoopSpec(interval=1, hold=3))
+    other = FakeDatapath(c=True)
+    beside = Neighbours(other, "lan", ADDRESS[:5] + b"\x0a", clock)
+    beside.configure(None, LldpSpec(name="other"), {})
+    for clock.now in (0.0, 1.0, 2.0):
+        neighbours.tick()
+        beside.tick()
+    beside.close()
+    for port, frame in datapath.sent:
+        if frame[:6] == PROBE_ADDRESS and port == "a":
+            neighbours.receive_untrusted("b", frame)
+    for _, frame in other.sent:
+        neighbours.receive_untrusted("b", frame)
+    for clock.now in (3.0, 5.0, 6.0):
+        neighbours.tick()
+    events = [event for event, _ in told]
+    assert events == ["loop-found", "neighbour-added", "neighbour-removed", "loop-cleared"]
+    assert told[0][1] == {"port": "b", "reason": "there is a loop with port a: a probe came back"}
+    assert (told[1][1]["port"], told[1][1]["name"]) == ("b", "other")

@@ -31,6 +31,8 @@ pub struct PortReport {
     pub capabilities: Capabilities,
     /// Packets that wait for the peer.
     pub backlog: usize,
+    /// Addresses learned there.
+    pub addresses: u32,
     /// Counters.
     pub counters: Counters,
 }

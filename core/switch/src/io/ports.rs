@@ -95,6 +95,7 @@ impl Worker {
                 carrier: port.carrier,
                 capabilities: io.link.capabilities(),
                 backlog: io.outbox.backlog(),
+                addresses: self.switch.fdb().learned(id),
                 counters: port.counters,
             })
         };

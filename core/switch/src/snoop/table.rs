@@ -4,6 +4,7 @@ use super::message::{read, Message};
 use super::{Family, Group};
 use crate::policy::{Multicast, RouterPort};
 use crate::port::{Port, PortId};
+use crate::selection::Selection;
 use crate::wire::{Ethernet, Mac};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -174,6 +175,23 @@ impl Snooping {
         self.groups.values_mut().for_each(|rows| rows.retain(|row| row.0 != port));
         self.vlans.values_mut().for_each(|vlan| vlan.routers.retain(|row| row.0 != port));
         self.tidy();
+    }
+
+    /// Forget the members of a selection's groups, and its routers unless it names a group; returns how many rows. What is
+    /// not known any more must not count as not wanted: until a querier asks again, these VLANs are not snooped on.
+    pub(crate) fn flush(&mut self, of: Selection) -> usize {
+        let before = self.reports().count();
+        for (&(vlan, Group(mac)), rows) in &mut self.groups {
+            rows.retain(|row| !of.includes(vlan, mac, row.0));
+        }
+        for (&(vlan, _), known) in &mut self.vlans {
+            if of.vlan.is_none_or(|wanted| wanted == vlan) {
+                known.querier_until = Duration::ZERO;
+                known.routers.retain(|row| of.mac.is_some() || of.port.is_some_and(|port| port != row.0));
+            }
+        }
+        self.tidy();
+        before - self.reports().count()
     }
 
     /// Forget what has not been said again.

@@ -26,6 +26,7 @@ struct Probe {
     number: u32,
     size: usize,
     tries: u8,
+    sent: Duration,
 }
 
 /// The search for one path.
@@ -41,17 +42,33 @@ pub(super) struct PathMtu {
     next: Duration,
     raise: Duration,
     numbers: u32,
+    /// How long the last probe and its answer took together.
+    rtt: Option<Duration>,
 }
 
 impl PathMtu {
     pub(super) fn new(now: Duration) -> PathMtu {
         let raise = now + RAISE;
-        PathMtu { current: BASE, above: LARGEST + 1, confirmed: None, probe: None, next: now, raise, numbers: 0 }
+        PathMtu {
+            current: BASE,
+            above: LARGEST + 1,
+            confirmed: None,
+            probe: None,
+            next: now,
+            raise,
+            numbers: 0,
+            rtt: None,
+        }
     }
 
     /// Bytes of the longest datagram.
     pub(super) fn get(&self) -> usize {
         self.current
+    }
+
+    /// How long the last probe that was answered at once, and its answer, were under way together.
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.rtt
     }
 
     /// Another path: begin anew.
@@ -83,7 +100,7 @@ impl PathMtu {
         }
         let size = self.candidate(now);
         self.numbers = self.numbers.wrapping_add(1);
-        self.probe = Some(Probe { number: self.numbers, size, tries: 1 });
+        self.probe = Some(Probe { number: self.numbers, size, tries: 1, sent: now });
         self.next = now + PATIENCE;
         Some((self.numbers, size))
     }
@@ -109,6 +126,10 @@ impl PathMtu {
         };
         self.probe = None;
         self.confirmed = Some(now);
+        if probe.tries == 1 {
+            // Of one that was repeated it is not known which was answered.
+            self.rtt = Some(now.saturating_sub(probe.sent));
+        }
         let changed = probe.size > self.current;
         self.current = self.current.max(probe.size);
         self.next = if self.is_done() { now + CONFIRM } else { now };
@@ -183,6 +204,20 @@ mod tests {
                 prop_assert!(mtu.get() <= later && mtu.get() + CLOSE >= later, "{} for {later}", mtu.get());
             }
         }
+    }
+
+    #[test]
+    fn the_round_trip_is_that_of_probes_that_were_not_repeated() {
+        let mut mtu = PathMtu::new(Duration::ZERO);
+        let (number, size) = mtu.poll(ms(10)).unwrap();
+        mtu.answered(number, size, ms(32));
+        assert_eq!(mtu.rtt(), Some(ms(22)));
+        let (number, size) = mtu.poll(ms(40)).unwrap();
+        assert_eq!(mtu.poll(ms(540)), Some((number, size)));
+        mtu.answered(number, size, ms(545));
+        assert_eq!(mtu.rtt(), Some(ms(22)));
+        mtu.restart(ms(600));
+        assert_eq!(mtu.rtt(), None);
     }
 
     #[test]

@@ -94,6 +94,7 @@ pub(super) struct Peer {
     heard: Option<Duration>,
     last_sent: Duration,
     handshake: Option<Duration>,
+    handshakes: u64,
     rx: (u64, u64),
     tx: (u64, u64),
     pub(super) drops: TunnelDrops,
@@ -120,6 +121,7 @@ impl Peer {
             heard: None,
             last_sent: now,
             handshake: None,
+            handshakes: 0,
             rx: (0, 0),
             tx: (0, 0),
             drops: TunnelDrops::default(),
@@ -132,6 +134,8 @@ impl Peer {
             switch: self.switch.clone(),
             why: self.why.clone(),
             handshake_age: self.handshake.map(|at| now.saturating_sub(at)),
+            handshakes: self.handshakes,
+            rtt: self.mtu.rtt(),
             heard: self.heard.map(|at| now.saturating_sub(at)),
             mtu: self.mtu.get(),
             rx_bytes: self.rx.1,
@@ -432,6 +436,7 @@ impl Peer {
         if !session.ready {
             session.ready = true;
             self.handshake = Some(now);
+            self.handshakes += 1;
             self.backoff.reset();
             self.next_attempt = now;
             self.drop_attempts(shared);

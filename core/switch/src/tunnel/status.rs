@@ -30,6 +30,11 @@ impl Why {
         }
     }
 
+    /// Whether one of both ends does not want the other.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Why::Refused(..) | Why::RefusedByPeer(..))
+    }
+
     /// A sentence for people.
     pub fn text(&self) -> String {
         match self {
@@ -53,6 +58,10 @@ pub struct PeerStatus {
     pub why: Option<Why>,
     /// Since the last handshake.
     pub handshake_age: Option<Duration>,
+    /// How many handshakes there were.
+    pub handshakes: u64,
+    /// How long a datagram and its answer are under way together, as far as that was seen.
+    pub rtt: Option<Duration>,
     /// Since it was heard.
     pub heard: Option<Duration>,
     /// Bytes of the longest datagram that reaches it.

@@ -4,7 +4,7 @@ use crate::lab::{mac, tagged, Lab};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 use switch::wire::{checksum, Mac};
-use switch::{Multicast, Policy, PortId, RouterPort, SnoopConfig, VlanMode};
+use switch::{Multicast, Policy, PortId, RouterPort, Selection, SnoopConfig, VlanMode};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MUSIC: Ipv4Addr = Ipv4Addr::new(239, 129, 2, 3);
@@ -244,4 +244,24 @@ fn made_up_groups_cost_bounded_memory() {
     }
     assert_eq!((lab.switch.groups().count(), lab.switch.groups_refused()), (4097, 5904));
     assert_eq!(lab.ports(2, &tagged(mac(9), 2, &[], b"")), [0, 1, 3]);
+}
+
+#[test]
+fn what_was_flushed_is_flooded_until_a_querier_asks_again() {
+    let mut lab = lab(false);
+    lab.ports(0, &igmp(0x11, 100, ANY, &[]));
+    lab.ports(1, &igmp(0x16, 0, MUSIC, &[]));
+    lab.ports(2, &igmp(0x16, 0, MUSIC, &[]));
+    assert_eq!(lab.switch.flush_groups(Selection { vlan: Some(7), ..Selection::default() }), 0);
+    assert_eq!(lab.switch.flush_groups(Selection { mac: Some(FILM_MAC), ..Selection::default() }), 0);
+    lab.ports(0, &igmp(0x11, 100, ANY, &[]));
+    assert_eq!(music(&mut lab, 3), [0, 1, 2]);
+    assert_eq!(lab.switch.flush_groups(Selection::of_port(Some(PortId(1)))), 1);
+    assert_eq!(lab.switch.groups().count(), 2, "a member and a router");
+    assert_eq!(music(&mut lab, 3), [0, 1, 2], "flooded");
+    lab.ports(0, &igmp(0x11, 100, ANY, &[]));
+    assert_eq!(music(&mut lab, 3), [0, 2], "it did not say so again");
+    assert_eq!(lab.switch.flush_groups(Selection::default()), 2);
+    assert_eq!(lab.switch.groups().count(), 0);
+    assert_eq!(music(&mut lab, 3), [0, 1, 2]);
 }
