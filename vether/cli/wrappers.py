@@ -102,9 +102,10 @@ def capture(
         stream = client.stream("capture", ports=list(ports) or None, **arguments)
         # The first answer says that all is well: a file is not made for a mistake.
         first = next(stream)
-        fd = _open(file)
+        # Whoever waits for the file may interrupt as soon as it is there.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, _frame: _end(client, number))
+        fd = _open(file)
         try:
             _write(fd, first)
             while True:
