@@ -36,6 +36,10 @@ class SwitchKeys(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_
         UNSET
     )
     lldp: Annotated[Any | UnsetType, _passed("What neighbours are told by LLDP.", {"interval": 10})] = UNSET
+    metrics: Annotated[
+        Any | UnsetType,
+        _passed("Address and port at which the switch's counters are for Prometheus.", "127.0.0.1:9870"),
+    ] = UNSET
     tunnel: Annotated[
         Any | UnsetType,
         _passed("The switch's end of tunnels; those between `[hosts]` make themselves.", {"key": "lan.key"}),
