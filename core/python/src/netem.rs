@@ -66,32 +66,37 @@ pub fn check_netem(config: Settings) -> PyResult<()> {
     config.config().map(drop)
 }
 
-fn name(direction: Direction) -> &'static str {
+fn name_of(direction: Direction) -> &'static str {
     match direction {
         Direction::In => "in",
         Direction::Out => "out",
     }
 }
 
-pub fn set(switch: &Switch, py: Python<'_>, port: String, to: &str, config: Option<Settings>) -> PyResult<()> {
-    let direction = [Direction::In, Direction::Out].into_iter().find(|&direction| name(direction) == to);
-    let direction = direction.ok_or_else(|| PyValueError::new_err(format!("neither in nor out: {to}")))?;
-    let config = config.map(|settings| settings.config()).transpose()?;
-    switch.run(py, move |worker| {
-        let id = worker.find(&port).ok_or_else(|| PyKeyError::new_err(port))?;
-        worker.impair(id, direction, config).map_err(|error| PyValueError::new_err(error.to_string()))
-    })?
-}
+#[pymethods]
+impl Switch {
+    /// Impair what goes `in` or `out` at the port `name`, or (`None`) no longer. ValueError if a setting is out of range.
+    fn set_netem(&self, py: Python<'_>, name: String, direction: &str, config: Option<Settings>) -> PyResult<()> {
+        let known = [Direction::In, Direction::Out].into_iter().find(|known| name_of(*known) == direction);
+        let direction = known.ok_or_else(|| PyValueError::new_err(format!("neither in nor out: {direction}")))?;
+        let config = config.map(|settings| settings.config()).transpose()?;
+        self.run(py, move |worker| {
+            let id = worker.find(&name).ok_or_else(|| PyKeyError::new_err(name))?;
+            worker.impair(id, direction, config).map_err(|error| PyValueError::new_err(error.to_string()))
+        })?
+    }
 
-pub fn list<'py>(switch: &Switch, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-    switch.run(py, |worker| worker.impairments())?.iter().map(|report| to_dict(py, report)).collect()
+    /// The impairments that there are, and what they did.
+    fn netem<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        self.run(py, |worker| worker.impairments())?.iter().map(|report| to_dict(py, report)).collect()
+    }
 }
 
 fn to_dict<'py>(py: Python<'py>, report: &ImpairmentReport) -> PyResult<Bound<'py, PyDict>> {
     let tally = &report.tally;
     let dict = PyDict::new(py);
     dict.set_item("port", &report.port)?;
-    dict.set_item("direction", name(report.direction))?;
+    dict.set_item("direction", name_of(report.direction))?;
     dict.set_item("waiting", report.waiting)?;
     dict.set_item("packets", tally.packets)?;
     dict.set_item("lost", tally.lost)?;

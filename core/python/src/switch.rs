@@ -1,8 +1,6 @@
 //! `vkd._native.Switch`: the handle of a running switch.
 
-use crate::capture;
 use crate::link::Link as PyLink;
-use crate::netem::{self, Settings};
 use crate::policy::Policy;
 use pyo3::exceptions::{PyImportError, PyKeyError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -161,50 +159,6 @@ impl Switch {
     /// All ports with their state and counters, in the order of their numbers.
     fn ports<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         self.run(py, |worker| worker.reports())?.iter().map(|report| port_dict(py, report)).collect()
-    }
-
-    /// Impair what goes `in` or `out` at the port `name`, or (`None`) no longer. ValueError if a setting is out of range.
-    fn set_netem(&self, py: Python<'_>, name: String, direction: &str, config: Option<Settings>) -> PyResult<()> {
-        netem::set(self, py, name, direction, config)
-    }
-
-    /// The impairments that there are, and what they did.
-    fn netem<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        netem::list(self, py)
-    }
-
-    /// Begin a capture; returns its number. Ports need not be there yet; `None` is all of them.
-    #[pyo3(signature = (ports = None, *, direction = "both", filter = "", snaplen = 0, memory = 2_097_152))]
-    fn start_capture(
-        &self,
-        py: Python<'_>,
-        ports: Option<Vec<String>>,
-        direction: &str,
-        filter: &str,
-        snaplen: u32,
-        memory: usize,
-    ) -> PyResult<u64> {
-        capture::start(self, py, ports, direction, filter, snaplen, memory)
-    }
-
-    /// A descriptor that is readable while [`Switch::take_capture`] has something. It lives as long as the capture.
-    fn capture_fd(&self, py: Python<'_>, number: u64) -> PyResult<i32> {
-        capture::descriptor(self, py, number)
-    }
-
-    /// What was recorded since the last call: whole blocks of a pcapng file.
-    fn take_capture<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyBytes>> {
-        capture::take(self, py, number)
-    }
-
-    /// End a capture; returns the file's last blocks.
-    fn stop_capture<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Bound<'py, PyBytes>> {
-        capture::stop(self, py, number)
-    }
-
-    /// The captures that there are, and what they recorded.
-    fn captures<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        capture::list(self, py)
     }
 
     /// A descriptor that is readable while frames wait for [`Switch::take`]. It lives as long as the switch.

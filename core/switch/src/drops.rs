@@ -94,6 +94,12 @@ impl Drops {
         DropReason::ALL.iter().map(|&reason| (reason, self.get(reason)))
     }
 
+    /// Tell `count` of all that there are, and begin anew.
+    pub fn drain(&mut self, count: &mut dyn FnMut(DropReason, u64)) {
+        let drops = std::mem::take(self);
+        drops.iter().filter(|&(_, frames)| frames > 0).for_each(|(reason, frames)| count(reason, frames));
+    }
+
     /// The sum over all reasons.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
@@ -119,5 +125,14 @@ mod tests {
             drops.add(reason, i as u64 + 1);
         }
         assert!(drops.iter().enumerate().all(|(i, (_, n))| n == i as u64 + 1));
+    }
+
+    #[test]
+    fn what_is_drained_is_told_once() {
+        let mut drops = Drops::default();
+        drops.add(DropReason::TooBig, 2);
+        let mut told = Vec::new();
+        (0..2).for_each(|_| drops.drain(&mut |reason, frames| told.push((reason, frames))));
+        assert_eq!((told, drops.total()), (vec![(DropReason::TooBig, 2)], 0));
     }
 }

@@ -16,6 +16,7 @@ mod control;
 mod datagrams;
 mod deliver;
 mod dgram;
+mod each;
 mod framing;
 mod guest;
 mod handle;

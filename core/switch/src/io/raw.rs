@@ -4,12 +4,14 @@
 //! and a frame, and with `PACKET_AUXDATA`, which tells the tag that the kernel takes off received frames.
 
 use super::auxdata;
-use super::batch::{Batch, BATCH};
+use super::batch::Batch;
+use super::each::{receive_each, send_each, Nothing};
 use super::link::{Descriptors, Link};
 use super::socket::is_transient;
 use crate::drops::{DropReason, Drops};
 use crate::port::Capabilities;
 use crate::wire::VNET_HEADER;
+use rustix::io::Errno;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -47,54 +49,42 @@ impl Link for RawLink {
     fn receive(&mut self, batch: &mut Batch) -> io::Result<bool> {
         batch.truncate(0);
         let Some(socket) = &self.socket else { return Ok(false) };
-        let mut lengths = [0; BATCH];
-        let mut count = 0;
-        let mut alive = true;
-        for slot in batch.slots() {
-            match auxdata::receive(socket.as_fd(), &mut slot[..]) {
-                Ok(length) => lengths[count] = length,
+        let receive = |slot: &mut [u8]| {
+            auxdata::receive(socket.as_fd(), slot).map_err(|error| match error.raw_os_error() {
+                _ if is_transient(&error) => Nothing::Now,
                 // The interface is down: it may come back.
-                Err(error) if is_transient(&error) || error.raw_os_error() == Some(libc::ENETDOWN) => break,
+                Some(libc::ENETDOWN) => Nothing::Now,
                 // A packet whose header the kernel could not write: an offload that we have no name for.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                Some(libc::EINVAL) => {
                     self.drops.add(DropReason::UnknownOffload, 1);
-                    break;
+                    Nothing::Now
                 }
-                Err(_) => {
-                    alive = false;
-                    break;
-                }
-            }
-            count += 1;
-        }
-        batch.fill(&lengths[..count]);
-        Ok(alive)
+                _ => Nothing::Ever,
+            })
+        };
+        Ok(receive_each(batch, receive))
     }
 
     fn send(&mut self, packets: &[&[u8]]) -> io::Result<usize> {
         let socket = self.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        for (index, packet) in packets.iter().enumerate() {
+        let sent = send_each(packets, |packet| {
             let (header, frame) = packet.split_at_checked(VNET_HEADER).unwrap_or_default();
             let parts = [IoSlice::new(header.get(..SHORT_HEADER).unwrap_or_default()), IoSlice::new(frame)];
-            match rustix::io::writev(socket, &parts) {
-                Ok(_) => {}
-                Err(_) if index > 0 => return Ok(index),
-                Err(rustix::io::Errno::NETDOWN) => return Err(io::Error::from_raw_os_error(libc::EIO)),
-                // The card's queue is full. The socket would be writable all the same: nothing to wait for.
-                Err(rustix::io::Errno::NOBUFS) => {
-                    self.drops.add(DropReason::QueueFull, 1);
-                    return Ok(1);
-                }
-                Err(error) => return Err(error.into()),
+            rustix::io::writev(socket, &parts)
+        });
+        match sent {
+            Err(Errno::NETDOWN) => Err(io::Error::from_raw_os_error(libc::EIO)),
+            // The card's queue is full. The socket would be writable all the same: nothing to wait for.
+            Err(Errno::NOBUFS) => {
+                self.drops.add(DropReason::QueueFull, 1);
+                Ok(1)
             }
+            sent => Ok(sent?),
         }
-        Ok(packets.len())
     }
 
     fn take_drops(&mut self, count: &mut dyn FnMut(DropReason, u64)) {
-        for (reason, frames) in std::mem::take(&mut self.drops).iter().filter(|&(_, frames)| frames > 0) {
-            count(reason, frames);
-        }
+        self.drops.drain(count);
     }
 
     fn hang_up(&mut self) {

@@ -3,10 +3,11 @@
 //! The device was opened with `IFF_VNET_HDR` and a header of 12 little-endian bytes, so that one packet of the switch is
 //! one read or write, 64 KiB segments included.
 
-use super::batch::{Batch, BATCH};
+use super::batch::Batch;
+use super::each::{receive_each, send_each, Nothing};
 use super::link::{Descriptors, Link};
+use super::socket::is_transient;
 use crate::port::Capabilities;
-use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -40,35 +41,19 @@ impl Link for TapLink {
     fn receive(&mut self, batch: &mut Batch) -> io::Result<bool> {
         batch.truncate(0);
         let Some(device) = &self.device else { return Ok(false) };
-        let mut lengths = [0; BATCH];
-        let mut count = 0;
-        let mut alive = true;
-        for slot in batch.slots() {
-            match rustix::io::read(device, &mut slot[..]) {
-                Ok(length) => lengths[count] = length,
-                Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS | Errno::NOMEM) => break,
+        let receive = |slot: &mut [u8]| {
+            rustix::io::read(device, slot).map_err(|error| match is_transient(&error.into()) {
+                true => Nothing::Now,
                 // EBADFD: the device was deleted.
-                Err(_) => {
-                    alive = false;
-                    break;
-                }
-            }
-            count += 1;
-        }
-        batch.fill(&lengths[..count]);
-        Ok(alive)
+                false => Nothing::Ever,
+            })
+        };
+        Ok(receive_each(batch, receive))
     }
 
     fn send(&mut self, packets: &[&[u8]]) -> io::Result<usize> {
         let device = self.device.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        for (index, packet) in packets.iter().enumerate() {
-            match rustix::io::write(device, packet) {
-                Ok(_) => {}
-                Err(_) if index > 0 => return Ok(index),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(packets.len())
+        Ok(send_each(packets, |packet| rustix::io::write(device, packet))?)
     }
 
     fn hang_up(&mut self) {

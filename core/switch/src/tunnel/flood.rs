@@ -1,36 +1,16 @@
 //! Token buckets for handshakes: one tells when there is a flood, many bound what one address may ask in it.
 
 use super::mac::derive;
+use crate::bucket::{Bucket, Rate};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Handshakes a second that are answered without a cookie, and how many at once.
-const RATE: f64 = 50.0;
-const BURST: f64 = 100.0;
+/// Handshakes that are answered without a cookie.
+const RATE: Rate = Rate { per_second: 50, burst: 100 };
 /// The same for one address that shows a cookie.
-const RATE_OF_ONE: f64 = 10.0;
-const BURST_OF_ONE: f64 = 10.0;
+const RATE_OF_ONE: Rate = Rate { per_second: 10, burst: 10 };
 /// Addresses share so many buckets; which, nobody outside can tell.
 const BUCKETS: usize = 512;
-
-#[derive(Clone, Copy)]
-struct Bucket {
-    tokens: f64,
-    filled: Duration,
-}
-
-impl Bucket {
-    fn take(&mut self, now: Duration, rate: f64, burst: f64) -> bool {
-        let gained = now.saturating_sub(self.filled).as_secs_f64() * rate;
-        self.tokens = (self.tokens + gained).min(burst);
-        self.filled = now;
-        let enough = self.tokens >= 1.0;
-        if enough {
-            self.tokens -= 1.0;
-        }
-        enough
-    }
-}
 
 pub(super) struct Flood {
     all: Bucket,
@@ -40,13 +20,12 @@ pub(super) struct Flood {
 
 impl Flood {
     pub(super) fn new(key: [u8; 32]) -> Flood {
-        let full = |tokens| Bucket { tokens, filled: Duration::ZERO };
-        Flood { all: full(BURST), each: vec![full(BURST_OF_ONE); BUCKETS], key }
+        Flood { all: Bucket::new(RATE), each: vec![Bucket::new(RATE_OF_ONE); BUCKETS], key }
     }
 
     /// Whether a handshake without a cookie is answered now.
     pub(super) fn admits(&mut self, now: Duration) -> bool {
-        self.all.take(now, RATE, BURST)
+        self.all.take(1, now)
     }
 
     /// Whether one that shows a cookie is.
@@ -57,6 +36,6 @@ impl Flood {
             IpAddr::V6(ip) => derive(&self.key, &ip.octets()[..8]),
         };
         let bucket = usize::from(u16::from_le_bytes([hash[0], hash[1]])) % BUCKETS;
-        self.each[bucket].take(now, RATE_OF_ONE, BURST_OF_ONE)
+        self.each[bucket].take(1, now)
     }
 }
