@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -113,12 +113,55 @@ class _Faulty:
 
 def test_a_wrong_register_is_found_and_reported() -> None:
     _skip_without(QEMU_VIRT)
-    done, mismatch = campaign.run(1, 0, (_Faulty(),), QEMU_VIRT)
+    result = campaign.run(1, 0, (_Faulty(),), QEMU_VIRT)
+    mismatch = result.mismatch
     assert mismatch is not None
-    assert done == 0
+    assert (result.agreed, result.problem()) == (0, mismatch.report())
     assert [line.split(":")[:2] for line in mismatch.differences] == [["faulty", " x10"]]
     assert len(mismatch.case.steps) == 1
     assert mismatch.report().startswith("seed 1: ")
+
+
+@dataclass
+class _Canned:
+    """Gives states of zeroes: so many, and then this code."""
+
+    states: int
+    code: int | None = 0
+    name: str = "canned"
+    defines: tuple[str, ...] = ()
+
+    def missing(self) -> str | None:
+        return None
+
+    def run(self, elf: Path, harts: int, seconds: float, *, sbi: bool = False, windows: bool = False) -> Outcome:
+        return Outcome(self.code, bytes(self.states * state.SIZE + 5))
+
+
+def test_what_the_reference_has_no_time_for_is_counted_and_no_mismatch() -> None:
+    _skip_without()
+    full = _Canned(campaign.BATCH)
+    result = campaign.run(1, 0, (full,), _Canned(campaign.BATCH - 3, code=None))
+    assert (result.agreed, result.starved, result.problem()) == (campaign.BATCH - 3, 3, None)
+    assert "3 that the reference had no time for" in result.summary()
+    result = campaign.run(1, 0, (full,), _Canned(0, code=None))
+    assert (result.agreed, result.starved) == (0, campaign.BATCH)
+    assert "less busy" in (result.problem() or "")
+
+
+@pytest.mark.parametrize(
+    ("subject", "reference", "says"),
+    [
+        (_Canned(9), _Canned(campaign.BATCH), "our machine did not reach"),
+        (_Canned(9), _Canned(10, code=None), "our machine did not reach"),
+        (_Canned(campaign.BATCH), _Canned(9), "the reference has ended"),
+    ],
+)
+def test_who_ends_early_differs(subject: _Canned, reference: _Canned, says: str) -> None:
+    _skip_without()
+    result = campaign.run(1, 0, (subject,), reference)
+    assert result.agreed == 9
+    assert says in (result.problem() or "")
 
 
 def test_every_case_reaches_its_end_on_qemu(tmp_path: Path) -> None:
@@ -136,6 +179,7 @@ def test_every_case_reaches_its_end_on_qemu(tmp_path: Path) -> None:
 def test_translator_and_interpreter_agree_with_qemu() -> None:
     _skip_without(QEMU_VIRT, TRANSLATOR)
     seed = secrets.randbits(32)
-    done, mismatch = campaign.run(seed, BUDGET, (TRANSLATOR, INTERPRETER), QEMU_VIRT)
-    assert mismatch is None, mismatch.report()
-    assert done
+    result = campaign.run(seed, BUDGET, (TRANSLATOR, INTERPRETER), QEMU_VIRT)
+    print(seed, result.summary())
+    assert result.problem() is None, result.problem()
+    assert result.agreed

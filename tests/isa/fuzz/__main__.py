@@ -12,7 +12,7 @@ from tests.isa.runners import INTERPRETER, QEMU_VIRT, TRANSLATOR
 
 
 def main() -> int:
-    """Run a campaign; 0 when nothing differed, 1 on a mismatch, 5 when something is not installed."""
+    """Run a campaign; 0: nothing differed, 1: something did or too little ran, 5: something is not installed."""
     parser = argparse.ArgumentParser(prog="python -m tests.isa.fuzz", description=__doc__)
     parser.add_argument("--seed", type=int, default=None, help="seed of the first batch (default: random)")
     parser.add_argument("--seconds", type=float, default=60, help="how long to go on (default: 60)")
@@ -23,11 +23,12 @@ def main() -> int:
             return 5
     seed = secrets.randbits(32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
-    done, mismatch = campaign.run(seed, options.seconds, (TRANSLATOR, INTERPRETER), QEMU_VIRT)
-    print(f"{done} cases agreed")
-    if mismatch is None:
+    result = campaign.run(seed, options.seconds, (TRANSLATOR, INTERPRETER), QEMU_VIRT)
+    print(result.summary())
+    problem = result.problem()
+    if problem is None:
         return 0
-    print(mismatch.report())
+    print(problem)
     return 1
 
 

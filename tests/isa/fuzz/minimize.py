@@ -8,7 +8,8 @@ from dataclasses import replace
 from tests.isa.fuzz.case import Case
 
 Registers = tuple[int, ...]
-Compare = Callable[[Sequence[Case]], list[list[str]]]
+Compare = Callable[[Sequence[Case]], Sequence[Sequence[str] | None]]
+"""Gives each case's differences; without any, or with `None`, a case does not fail."""
 
 
 def _first_failing(cases: Sequence[Case], compare: Compare) -> Case | None:
