@@ -8,23 +8,21 @@
 #include "test.h"
 #include "paging.h"
 #include "smp.h"
+#include "shootdown.h"
 
-#define HARTS 3
 #define ROUNDS 40
-#define ASID 5
-#define RW (PTE_V | PTE_R | PTE_W | PTE_A | PTE_D | PTE_U)
-#define POISON -1
+#define RWU (RW | PTE_U)
 // What lies in RAM lies there for users, too.
 #define ALIAS 0x40000000
 #define SBI_IPI 0x735049
 #define SSI 2
 
-// s0: the others' progress, s1: round, s2: words to meet in; s3, s4: where the page is and where it was.
+// s0, s1, s3, s4: see shootdown.h; s2: words to meet in.
 PROGRAM
     IDENTITY(root)
     LEAF(root, 3, RAM, PTE_RWX | PTE_U)
-    MAP(0, page_a, RW)
-    MAP(1, progress, RW)
+    MAP(0, page_a, RWU)
+    MAP(1, progress, RWU)
     SATP(8, ASID, root)
     sfence.vma
     START_HARTS(HARTS)
@@ -35,15 +33,9 @@ PROGRAM
     la s4, page_b
     AWAIT(s2, 0, HARTS - 1)
 move:
-    // A number that only rises, wherever the page is.
-    sd s1, 0(s4)
-    srli a0, s4, 2
-    ori a0, a0, RW
-    la a1, pages
     sw zero, 8(s2)
     sw s1, 4(s2)
-    fence
-    sd a0, 0(a1)
+    MOVE(RWU)
     fence
     li a0, 0
     li a1, -1
@@ -51,27 +43,7 @@ move:
     EXPECT(a0, 0)
     csrci sip, SSI
     AWAIT(s2, 8, HARTS - 1)
-    mv a0, s3
-    mv s3, s4
-    mv s4, a0
-    // What nobody reaches nobody changes, nor sees.
-    li a0, POISON
-    sd a0, 0(s4)
-    ld s5, 8(s4)
-    ld s6, 24(s4)
-    ld s7, 32(s4)
-    .irp n, 1,2
-    ld a0, 64 * \n(s0)
-    addi a0, a0, 100
-1:  ld a1, 64 * \n(s0)
-    bltu a1, a0, 1b
-    .endr
-    ld a0, 8(s4)
-    EXPECT_REG(a0, s5)
-    ld a0, 24(s4)
-    EXPECT_REG(a0, s6)
-    ld a0, 32(s4)
-    EXPECT_REG(a0, s7)
+    LEFT_ALONE(100)
     addi s1, s1, 1
     li a0, ROUNDS
     bne s1, a0, move
@@ -91,9 +63,7 @@ secondary:
     add s1, s1, a0
     slli a0, tp, 3
     add s2, s0, a0
-    li s3, 0
-    li s4, 0
-    li s5, 1
+    WATCH
     ARRIVE(t0, 0)
     // Interrupts come from now on.
     li a0, MSTATUS_SPP
@@ -104,17 +74,8 @@ secondary:
     csrw sepc, a0
     sret
 user:
-1:  ld a0, 0(s0)
-    li a1, POISON
     li gp, __LINE__
-    beq a0, a1, 2f
-    bltu a0, s3, 2f
-    mv s3, a0
-    addi s4, s4, 1
-    sd s4, 16(s2)
-    addi a2, s0, 8
-    amoadd.d zero, s5, (a2)
-    sd s4, 0(s1)
+1:  ACCESS(2f)
     j 1b
 2:  mv t3, a0
     ecall
@@ -146,7 +107,4 @@ interrupted:
 
     .data
     .balign 4096
-page_a: .skip 4096
-page_b: .skip 4096
-progress: .skip 4096
 words: .skip 4096
