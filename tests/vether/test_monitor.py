@@ -1,57 +1,17 @@
 """`vether monitor` and `vether flush` on a real daemon: what happens is told, and stalled readers hold nobody up."""
 
 import contextlib
-import itertools
 import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from tests.vether.lab import EVERYBODY, PATIENCE, Lab, frame, mac, open_lab, ports, until
-from vether import keys
+from tests.vether.following import check, following
+from tests.vether.lab import EVERYBODY, PATIENCE, Lab, frame, mac, ports, until
 from vether.control.client import Client
-
-Event = dict[str, Any]
-
-
-class Monitor:
-    """Follows the events of a lab."""
-
-    def __init__(self, lab: Lab) -> None:
-        self._client = Client(lab.dir / "ctl", timeout=PATIENCE)
-        self._stream = self._client.stream("monitor")
-        self.seen = [next(self._stream)]
-        assert self.seen[0]["event"] == "begin"
-
-    def until(self, event: str, **fields: object) -> Event:
-        """Return the next event of that name and with those fields."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            self.seen.append(next(self._stream))
-            got: Event = self.seen[-1]
-            if got["event"] == event and fields.items() <= got.items():
-                return got
-        raise AssertionError(f"no {event} within {PATIENCE} s: {self.seen}")
-
-    def names(self) -> list[str]:
-        return [event["event"] for event in self.seen]
-
-    def close(self) -> None:
-        self._client.close()
-
-
-@contextlib.contextmanager
-def following(lab: Lab) -> Iterator[Monitor]:
-    monitor = Monitor(lab)
-    try:
-        yield monitor
-    finally:
-        monitor.close()
 
 
 @contextlib.contextmanager
@@ -62,13 +22,6 @@ def command(lab: Lab, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-def check(events: list[Event]) -> None:
-    """No number is missing that is not accounted for, and times do not run backwards."""
-    for before, after in itertools.pairwise(events):
-        assert after["seq"] == before["seq"] + (after["count"] if after["event"] == "lost" else 1)
-        assert before["time"] <= after["time"]
 
 
 def test_ports_carriers_and_addresses_are_told(lab: Lab) -> None:
@@ -152,28 +105,6 @@ def test_loops_and_spanning_tree_are_told(lab: Lab) -> None:
         monitor.until("stp-role", port="a", role="designated")
         states = [event["state"] for event in monitor.seen if event["event"] == "stp-state"]
         assert states[-1] == "forwarding"
-
-
-def test_a_peer_of_another_network_is_told_with_the_reason(lab: Lab) -> None:
-    with open_lab() as other:
-        labs = (lab, other)
-        publics = [keys.encode(keys.public(keys.generate(each.folder / "key"))) for each in labs]
-        # Addresses of their own: no other test has these ports.
-        number = lab.folder.stat().st_ino
-        ends = [f"127.{number >> 8 & 127}.{number & 255}.{end}:5870" for end in (1, 2)]
-        specs = []
-        for i, each in enumerate(labs):
-            tunnel = {"key": str(each.folder / "key"), "listen": ends[i]}
-            specs.append({**ports("a", tunnel=tunnel), "name": f"lan{i}"})
-            each.start(specs[i])
-        with following(lab) as monitor:
-            for i, each in enumerate(labs):
-                peer = {"name": "other", "public_key": publics[1 - i], "endpoint": ends[1 - i]}
-                each.call("apply", spec={**specs[i], "peers": [peer]})
-            monitor.until("port-added", port="other")
-            refused = monitor.until("peer-refused", peer="other")
-            assert "wrong-network" in refused["text"]
-            assert "lan1" in refused["text"]
 
 
 def test_the_command_prints_lines_until_it_is_interrupted(lab: Lab) -> None:
