@@ -10,6 +10,7 @@ use crate::port::{Capabilities, Port, PortId, PortState, Role};
 use crate::snoop::Reach;
 use crate::switch::Switch;
 use crate::transit::Transit;
+use crate::vlan::VlanMode;
 use crate::wire::{Ethernet, Mac, Tci, MAX_PACKET, VNET_HEADER};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ impl Switch {
         let result = match port.role {
             _ if packet.len() > MAX_PACKET => Err(DropReason::TooLong),
             Role::Wire(other) => self.pass(id, other, packet, out),
+            Role::Unplugged => Err(DropReason::NoCarrier),
             _ => self.admit(id, packet, now, out),
         };
         if let (Err(reason), Some(port)) = (result, self.port_mut(id)) {
@@ -43,7 +45,7 @@ impl Switch {
     fn admit(&mut self, id: PortId, packet: &mut [u8], now: Duration, out: &mut Outputs) -> Result<(), DropReason> {
         let frame = packet.get(VNET_HEADER..).ok_or(DropReason::TooShort)?;
         let ethernet = Ethernet::read(frame).ok_or(DropReason::TooShort)?;
-        let tag = Tci::read(frame);
+        let (tag, hides_another) = (Tci::read(frame), Tci::hides_another(frame));
         if !ethernet.source.is_valid_source() {
             return Err(DropReason::BadSource);
         }
@@ -66,6 +68,10 @@ impl Switch {
             return Err(DropReason::IngressState);
         }
         let vlan = port.policy.vlan.classify(tag)?;
+        if hides_another && port.policy.vlan != VlanMode::Transparent {
+            // Where the priority tag is taken off, the frame would be in the VLAN of a tag that nobody has checked.
+            return Err(DropReason::VlanIngress);
+        }
         let length = packet.len();
         if !take(&mut port.buckets.ingress, (length - VNET_HEADER) as u64, now) {
             return Err(DropReason::RateIngress);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use switch::offload::{check, coalesce, complete, recognise};
 use switch::wire::ip::{finish_ipv4, Layers, Version, TCP, UDP};
-use switch::wire::{checksum, Ethernet, VNET_HEADER};
+use switch::wire::{checksum, Edit, Ethernet, Tci, VNET_HEADER};
 use switch::{Capabilities, DropReason};
 
 const FIN_PSH_ACK: u8 = 0x19;
@@ -368,5 +368,47 @@ proptest! {
             again.extend(if needs == Ok(Capabilities::NONE) { vec![packet] } else { finish(&packet) });
         }
         prop_assert_eq!(bare(&again), frames);
+    }
+}
+
+/// An IPv6 packet whose extension headers have `extensions` times 2 KiB.
+fn long_headers(extensions: usize, payload: &[u8]) -> Vec<u8> {
+    let mut made = tcp(Version::V6, 0, 1, FIN_PSH_ACK, payload);
+    let mut more = Vec::new();
+    for _ in 0..extensions {
+        more.extend([60, 255]);
+        more.resize(more.len() + 2046, 0);
+    }
+    let length = (made.frame.len() - 54 + more.len()) as u16;
+    made.frame[18..20].copy_from_slice(&length.to_be_bytes());
+    made.frame.splice(54..54, more.iter().copied());
+    made.transport += more.len();
+    packet(&made, 4, 12, 16)
+}
+
+#[test]
+fn long_headers_are_not_copied_thousands_of_times() {
+    let (mut modest, mut greedy) = (long_headers(0, &[7; 40_000]), long_headers(6, &[7; 40_000]));
+    assert!(pass(&mut modest).is_ok());
+    assert_eq!(pass(&mut greedy), Err(DropReason::BadOffload), "64 KiB would become 40 MiB");
+    let mut few = long_headers(6, &[7; 800]);
+    assert!(pass(&mut few).is_ok());
+    assert_eq!(finish(&few).len(), 67);
+}
+
+#[test]
+fn a_segment_that_got_a_third_tag_is_cut_as_others_are() {
+    let made = tcp(Version::V4, 2, 1, FIN_PSH_ACK, &[7; 3000]);
+    let mut twice = packet(&made, 1, 1000, 16);
+    pass(&mut twice).unwrap();
+    let mut thrice = Vec::new();
+    Edit::Push(Tci(5)).copy(&twice, &mut thrice);
+    let pieces = finish(&thrice);
+    assert_eq!(pieces.len(), 3);
+    for piece in pieces {
+        assert_eq!(piece[VNET_HEADER + 12..VNET_HEADER + 16], [0x81, 0, 0, 5]);
+        let mut untagged = Vec::new();
+        Edit::Pop.copy(&piece, &mut untagged);
+        assert_eq!(verify(&untagged).transport, made.transport);
     }
 }

@@ -8,6 +8,9 @@ use crate::wire::{Ethernet, GsoType, VnetHeader, TAG_LENGTH, VNET_HEADER};
 /// More segments than this from one packet are refused: a sender could multiply its load with tiny ones.
 const MAX_SEGMENTS: usize = 4096;
 
+/// The headers of all segments of one packet have at most so many bytes, for the same reason: those of IPv6 may be long.
+const MAX_HEADERS: usize = 1024 * 1024;
+
 /// Offset of the checksum in a TCP header.
 pub(super) const TCP_CHECKSUM: usize = 16;
 
@@ -46,13 +49,15 @@ fn check_tcp(header: &VnetHeader, frame: &[u8], ethernet: &Ethernet, version: Ve
     let layers = Layers::find(frame, ethernet).ok_or(DropReason::BadOffload)?;
     let tcp = layers.tcp_header(frame).ok_or(DropReason::BadOffload)?;
     let payload = layers.end - layers.transport - tcp;
+    let segments = payload.div_ceil(usize::from(header.gso_size).max(1));
     let sound = layers.version == version
         && layers.protocol == TCP
         && header.needs_csum
         && usize::from(header.csum_start) == layers.transport
         && usize::from(header.csum_offset) == TCP_CHECKSUM
         && header.gso_size != 0
-        && payload.div_ceil(usize::from(header.gso_size)) <= MAX_SEGMENTS;
+        && segments <= MAX_SEGMENTS
+        && segments * (layers.transport + tcp) <= MAX_HEADERS;
     match u16::try_from(layers.transport + tcp) {
         Ok(length) if sound => Ok(length),
         _ => Err(DropReason::BadOffload),

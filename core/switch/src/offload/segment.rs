@@ -16,7 +16,7 @@ const CWR: u8 = 0x80;
 /// (RFC 3168, section 6.1.2).
 pub(super) fn segment(packet: &[u8], header: &VnetHeader, arena: &mut Vec<u8>, mut made: impl FnMut(Range<usize>)) {
     let frame = &packet[VNET_HEADER..];
-    let Some(layers) = Ethernet::read(frame).and_then(|ethernet| Layers::find(frame, &ethernet)) else { return };
+    let Some(layers) = Ethernet::read_edited(frame).and_then(|ethernet| Layers::find(frame, &ethernet)) else { return };
     let Some(tcp) = layers.tcp_header(frame) else { return };
     let (headers, payload) = frame[..layers.end].split_at(layers.transport + tcp);
     let sequence = be32(frame, layers.transport + 4).unwrap_or(0);

@@ -76,11 +76,20 @@ pub struct Ethernet {
 impl Ethernet {
     /// Read the header of `frame`; `None` if it is too short.
     pub fn read(frame: &[u8]) -> Option<Ethernet> {
+        Self::read_behind(frame, MAX_TAGS)
+    }
+
+    /// The same of a frame that may have got one more tag on its way through the switch.
+    pub(crate) fn read_edited(frame: &[u8]) -> Option<Ethernet> {
+        Self::read_behind(frame, MAX_TAGS + 1)
+    }
+
+    fn read_behind(frame: &[u8], tags: usize) -> Option<Ethernet> {
         let destination = Mac(*frame.first_chunk()?);
         let source = Mac(*frame.get(6..)?.first_chunk()?);
         let mut at = 12;
         let mut ethertype = be16(frame, at)?;
-        for _ in 0..MAX_TAGS {
+        for _ in 0..tags {
             if ethertype != TAG && ethertype != SERVICE_TAG {
                 break;
             }

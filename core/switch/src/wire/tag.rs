@@ -23,6 +23,11 @@ impl Tci {
         be16(frame, 14).map(Tci)
     }
 
+    /// Whether the outer tag of `frame` is a priority tag with another C-tag behind it.
+    pub(crate) fn hides_another(frame: &[u8]) -> bool {
+        Tci::read(frame).is_some_and(|tci| tci.vid() == 0) && be16(frame, 16) == Some(TAG)
+    }
+
     /// The VLAN; 0 in a priority tag.
     pub fn vid(self) -> u16 {
         self.0 & VID

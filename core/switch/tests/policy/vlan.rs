@@ -77,6 +77,18 @@ fn a_priority_tag_is_of_the_ports_vlan() {
 }
 
 #[test]
+fn a_priority_tag_does_not_carry_another_tag_past_a_port() {
+    let mut lab = Lab::new([access(10), trunk(Some(10), &[20]), access(10), Policy::default()]);
+    // Without its priority tag it would leave by the trunk as a frame of VLAN 20.
+    let hopping = broadcast(&[(TAG, 0xe000), (TAG, 20)]);
+    assert_eq!(lab.ports(0, &hopping), [] as [u16; 0]);
+    assert_eq!(lab.drops(0, DropReason::VlanIngress), 1);
+    assert_eq!(lab.ports(1, &hopping), [] as [u16; 0]);
+    let mut plain = Lab::new([Policy::default(), Policy::default()]);
+    assert_eq!(plain.send(0, &hopping), [(1, hopping)], "a transparent switch does not mind");
+}
+
+#[test]
 fn only_the_outer_tag_counts_and_a_service_tag_is_payload() {
     let mut lab = Lab::new([access(10), access(10), trunk(None, &[10])]);
     let inner = [(TAG, 10), (TAG, 20)];
@@ -169,6 +181,8 @@ proptest! {
         let outer = tags.first().filter(|tag| tag.0 == TAG).map(|tag| tag.1);
         let vid = outer.map_or(0, |tci| tci & 0xfff);
         let vlan = if vid == 0 { models[0].untagged } else { Some(vid).filter(|vid| models[0].tagged.contains(vid)) };
+        let hides_another = outer.is_some() && vid == 0 && tags.get(1).is_some_and(|tag| tag.0 == TAG);
+        let vlan = vlan.filter(|_| !hides_another || models[0].untagged == Some(0));
         let inner = if outer.is_some() { &tags[1..] } else { &tags[..] };
         let mut expected = Vec::new();
         for (port, model) in models.iter().enumerate().skip(1) {
