@@ -3,6 +3,7 @@
 from typing import Any
 
 from vether.config import Spec
+from vether.errors import VetherError
 from vether.peerspec import GROUP
 from vkd._native import Policy, Switch
 
@@ -59,7 +60,10 @@ class Between:
                 self._switch.remove_address(mac, vlan=vlan)
                 changed.append(f"address {_address(mac, vlan)}: not fixed any more")
         for (mac, vlan), name in self._fixed.items():
-            self._switch.add_static(mac, name, vlan=vlan)
+            try:
+                self._switch.add_static(mac, name, vlan=vlan)
+            except ValueError as error:
+                raise VetherError(f"cannot fix {_address(mac, vlan)} to port {name}: {error}") from error
             if was.get((mac, vlan)) != name:
                 changed.append(f"address {_address(mac, vlan)}: fixed to {name}")
         return changed

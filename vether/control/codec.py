@@ -5,8 +5,9 @@ from typing import Any
 
 import msgpack
 
-#: The longest message, bytes. Longer ones are a protocol error, so that a peer cannot make us buffer without bound.
-MAX_MESSAGE = 4 * 1024 * 1024
+#: The longest message, bytes. Longer ones are a protocol error, so that a peer cannot make us buffer without bound. The
+#: longest that there is to say is a full forwarding database.
+MAX_MESSAGE = 16 * 1024 * 1024
 
 _HEADER = 4
 

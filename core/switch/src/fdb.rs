@@ -16,7 +16,7 @@ pub struct Entry {
     pub seen: Option<Duration>,
 }
 
-/// The table holds as many addresses as it may.
+/// The table holds as many fixed addresses as it may have addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FdbFull;
 
@@ -86,10 +86,13 @@ impl Fdb {
         Learned::Here
     }
 
-    /// Fix `mac` to `port`.
+    /// Fix `mac` to `port`. Where the table is full, a learned address makes room.
     pub fn insert_static(&mut self, vlan: u16, mac: Mac, port: PortId) -> Result<(), FdbFull> {
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key(vlan, mac)) {
-            return Err(FdbFull);
+            let learned = self.entries.iter().find(|(_, entry)| entry.seen.is_some());
+            let learned = *learned.ok_or(FdbFull)?.0;
+            let old = self.entries.remove(&learned);
+            self.forgotten(old);
         }
         let old = self.entries.insert(key(vlan, mac), Entry { port, seen: None });
         self.forgotten(old);

@@ -46,7 +46,11 @@ fn a_full_table_refuses_and_counts() {
         fdb.learn(0, Mac([2, 0, 0, 0, 1, i]), PortId(1), None, SECOND);
     }
     assert_eq!((fdb.len(), fdb.refused()), (2, 98));
-    assert_eq!(fdb.insert_static(0, A, PortId(1)), Err(FdbFull));
+    // A flood does not keep out what is fixed.
+    assert_eq!((fdb.insert_static(0, A, PortId(1)), fdb.len(), fdb.learned(PortId(1))), (Ok(()), 2, 1));
+    assert_eq!((fdb.insert_static(0, B, PortId(1)), fdb.learned(PortId(1))), (Ok(()), 0));
+    assert_eq!(fdb.insert_static(1, A, PortId(1)), Err(FdbFull));
+    assert_eq!(fdb.insert_static(0, A, PortId(2)), Ok(()), "it is there already");
 }
 
 #[test]

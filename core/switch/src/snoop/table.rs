@@ -55,6 +55,8 @@ pub(crate) struct Snooping {
     groups: HashMap<(u16, Group), Vec<Row>>,
     vlans: HashMap<(u16, Family), Vlan>,
     rows: usize,
+    /// Until then somebody may want a group who is not in the table: everything is flooded.
+    crowded_until: Duration,
     pub(crate) refused: u64,
 }
 
@@ -79,7 +81,8 @@ impl Reach<'_> {
 
 impl Snooping {
     pub(crate) fn new(config: SnoopConfig) -> Snooping {
-        Snooping { config, groups: HashMap::new(), vlans: HashMap::new(), rows: 0, refused: 0 }
+        let (groups, vlans) = (HashMap::new(), HashMap::new());
+        Snooping { config, groups, vlans, rows: 0, crowded_until: Duration::ZERO, refused: 0 }
     }
 
     /// A multicast frame came in at `port`, which treats multicast as `policy` says. Returns the family if it is a report, which
@@ -127,6 +130,7 @@ impl Snooping {
             row.1 = now + MEMBERSHIP;
         } else if is_full {
             self.refused += 1;
+            self.crowded_until = now + MEMBERSHIP;
         } else {
             self.groups.entry((vlan, group)).or_default().push((port, now + MEMBERSHIP));
             self.rows += 1;
@@ -134,10 +138,14 @@ impl Snooping {
     }
 
     fn leave(&mut self, vlan: u16, group: Group, port: PortId) {
-        if let Some(rows) = self.groups.get_mut(&(vlan, group)) {
-            rows.retain(|row| row.0 != port);
+        // One report leaves thousands of groups: only the group's own rows are looked at.
+        let Some(rows) = self.groups.get_mut(&(vlan, group)) else { return };
+        let before = rows.len();
+        rows.retain(|row| row.0 != port);
+        self.rows -= before - rows.len();
+        if rows.is_empty() {
+            self.groups.remove(&(vlan, group));
         }
-        self.tidy();
     }
 
     fn add_router(&mut self, vlan: u16, family: Family, port: PortId, now: Duration) {
@@ -158,6 +166,7 @@ impl Snooping {
     /// Which ports of `vlan` frames to `mac` are for; `None`: all.
     pub(crate) fn reach(&self, vlan: u16, mac: Mac, now: Duration) -> Option<Reach<'_>> {
         let (group, family) = Group::of(mac)?;
+        (now >= self.crowded_until).then_some(())?;
         let known = self.vlans.get(&(vlan, family)).filter(|vlan| vlan.querier_until > now)?;
         let members = self.groups.get(&(vlan, group)).map_or(&[][..], Vec::as_slice);
         let is_wanted = members.iter().any(|row| row.1 > now);

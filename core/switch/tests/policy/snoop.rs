@@ -265,3 +265,45 @@ fn what_was_flushed_is_flooded_until_a_querier_asks_again() {
     assert_eq!(lab.switch.groups().count(), 0);
     assert_eq!(music(&mut lab, 3), [0, 1, 2]);
 }
+
+#[test]
+fn where_the_table_is_full_nobody_is_cut_off() {
+    let mut lab = lab(false);
+    lab.ports(0, &igmp(0x11, 100, ANY, &[]));
+    for i in 0..5000u32 {
+        lab.ports(1, &igmp(0x16, 0, Ipv4Addr::from(0xef01_0000 + i), &[]));
+    }
+    // Port 2 wants music, but there is no room to note it.
+    lab.ports(2, &igmp(0x16, 0, MUSIC, &[]));
+    assert!(music(&mut lab, 3).contains(&2));
+    lab.now += SECOND * 250;
+    lab.ports(0, &igmp(0x11, 100, ANY, &[]));
+    lab.now += SECOND * 11;
+    lab.switch.poll(lab.now);
+    lab.ports(2, &igmp(0x16, 0, MUSIC, &[]));
+    assert_eq!(music(&mut lab, 3), [0, 2], "there is room again");
+}
+
+#[test]
+fn a_report_that_leaves_thousands_of_groups_costs_no_more_than_it_says() {
+    let mut lab = lab(false);
+    let mut policy = Policy::default();
+    policy.multicast.fast_leave = true;
+    lab.switch.set_policy(PortId(1), policy);
+    for i in 0..4096u32 {
+        lab.ports(2, &igmp(0x16, 0, Ipv4Addr::from(0xef01_0000 + i), &[]));
+    }
+    // IGMPv3 with 8000 records: TO_IN of nothing.
+    let mut rest = Vec::new();
+    for i in 0..8000u32 {
+        rest.extend([3, 0, 0, 0]);
+        rest.extend((0xef02_0000 + i).to_be_bytes());
+    }
+    let report = igmp(0x22, 0, Ipv4Addr::from(8000), &rest);
+    let begin = std::time::Instant::now();
+    for _ in 0..20 {
+        lab.ports(1, &report);
+    }
+    assert!(begin.elapsed() < SECOND * 5, "{:?}", begin.elapsed());
+    assert_eq!(lab.switch.groups().count(), 4096);
+}
