@@ -1,14 +1,14 @@
 //! `vkd._native.Switch`, continued: what it forwards, where to, and what it knows for that.
 
 use crate::policy::Policy;
-use crate::switch::{seconds_of, Switch};
+use crate::switch::{port_state, seconds_of, Switch};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::time::Duration;
 use switch::io::Worker;
 use switch::wire::Mac;
-use switch::{AddressChange, AddressEvent, Mirror, PortId, PortState, Selection, SnoopConfig};
+use switch::{AddressChange, AddressEvent, Mirror, PortId, Selection, SnoopConfig};
 
 #[pymethods]
 impl Switch {
@@ -28,9 +28,7 @@ impl Switch {
 
     /// Give a port a state: `discarding`, `learning` or `forwarding`. KeyError if there is no such port.
     fn set_state(&self, py: Python<'_>, name: String, state: &str) -> PyResult<()> {
-        let states = [PortState::Discarding, PortState::Learning, PortState::Forwarding];
-        let state = states.into_iter().find(|known| known.name() == state);
-        let state = state.ok_or_else(|| PyValueError::new_err("neither discarding, learning nor forwarding"))?;
+        let state = port_state(state)?;
         self.run(py, move |worker| {
             let id = find(worker, &name)?;
             worker.switch().set_state(id, state);

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use switch::gateway::{Forward, Gateway, GatewayConfig, GatewayError, Protocol};
 use switch::io::{Datapath, Link, PortReport, Worker};
-use switch::{DropReason, PortConfig, SwitchConfig};
+use switch::{DropReason, PortConfig, PortState, SwitchConfig};
 
 /// Every reason why a frame is dropped: its stable name and a sentence.
 #[pyfunction]
@@ -80,8 +80,8 @@ impl Switch {
         });
     }
 
-    /// Add the port `name` over `link`. ValueError if there is one of that name.
-    #[pyo3(signature = (name, link, *, split_horizon = 0, policy = None))]
+    /// Add the port `name` over `link`, in a state (see `set_state`). ValueError if there is one of that name.
+    #[pyo3(signature = (name, link, *, split_horizon = 0, policy = None, state = "forwarding"))]
     fn add_port(
         &self,
         py: Python<'_>,
@@ -89,9 +89,11 @@ impl Switch {
         link: &PyLink,
         split_horizon: u32,
         policy: Option<&Policy>,
+        state: &str,
     ) -> PyResult<()> {
         let policy = policy.map(|policy| policy.0.clone()).unwrap_or_default();
-        self.add_link(py, PortConfig { name, split_horizon, policy, ..PortConfig::default() }, link.take()?)
+        let state = port_state(state)?;
+        self.add_link(py, PortConfig { name, split_horizon, policy, state }, link.take()?)
     }
 
     /// Remove the port `name`. KeyError if there is none.
@@ -192,6 +194,13 @@ pub(crate) fn os_error(error: io::Error) -> PyErr {
         Some(code) => PyOSError::new_err((code, text.split(" (os error").next().unwrap_or_default().to_owned())),
         None => PyOSError::new_err(text),
     }
+}
+
+/// The state of that name.
+pub(crate) fn port_state(name: &str) -> PyResult<PortState> {
+    let states = [PortState::Discarding, PortState::Learning, PortState::Forwarding];
+    let state = states.into_iter().find(|known| known.name() == name);
+    state.ok_or_else(|| PyValueError::new_err("neither discarding, learning nor forwarding"))
 }
 
 fn protocol(name: &str) -> PyResult<Protocol> {

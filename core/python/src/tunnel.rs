@@ -1,6 +1,6 @@
 //! `vkd._native.Tunnel`: the encrypted tunnel of a switch.
 
-use crate::switch::{os_error, Switch};
+use crate::switch::{os_error, port_state, Switch};
 use pyo3::exceptions::{PyKeyError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -67,8 +67,9 @@ impl Tunnel {
         Ok((address.ip(), address.port()))
     }
 
-    /// Add a peer as the port `name`. ValueError if the name or the key is taken.
-    #[pyo3(signature = (name, *, public_key, psk = [0; 32], endpoint = None, split_horizon = 0))]
+    /// Add a peer as the port `name`, in a state (see `Switch.set_state`). ValueError if the name or the key is taken.
+    #[pyo3(signature = (name, *, public_key, psk = [0; 32], endpoint = None, split_horizon = 0, state = "forwarding"))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords")]
     fn add_peer(
         &self,
         py: Python<'_>,
@@ -77,12 +78,14 @@ impl Tunnel {
         psk: [u8; 32],
         endpoint: Option<(IpAddr, u16)>,
         split_horizon: u32,
+        state: &str,
     ) -> PyResult<()> {
+        let state = port_state(state)?;
         let endpoint = endpoint.map(|(address, port)| SocketAddr::new(address, port));
         let config = PeerConfig { public_key, psk, endpoint };
         let added = py.detach(|| self.lock().handle.as_ref().map(|handle| handle.add_peer(config)));
         let (id, link) = added.ok_or_else(closed)?.map_err(error)?;
-        let config = PortConfig { name: name.clone(), split_horizon, ..PortConfig::default() };
+        let config = PortConfig { name: name.clone(), split_horizon, state, ..PortConfig::default() };
         if let Err(error) = self.switch.get().add_link(py, config, Box::new(link)) {
             py.detach(|| self.lock().handle.as_ref().map(|handle| handle.run(move |shell| shell.remove_peer(id))));
             return Err(error);

@@ -48,7 +48,7 @@ drop_reasons! {
     VlanEgress, "vlan-egress", "The destination's port does not carry the frame's VLAN.";
     EgressState, "egress-state", "The destination's port has a state, or a use (wire, mirror), that does not forward.";
     RateEgress, "rate-egress", "To be sent: beyond the port's rate.";
-    NoCarrier, "no-carrier", "To be sent: nobody is connected to the port.";
+    NoCarrier, "no-carrier", "To be sent: nobody is connected to the port. Or received on a port whose wire has no other end.";
     QueueFull, "queue-full", "To be sent: the peer does not read and the port's queue is full.";
     SendFailed, "send-failed", "To be sent: the host refused the frame.";
     GatewayFilter, "gateway-filter", "Reached the gateway, but is neither ARP, DHCP nor IPv4 addressed to it.";

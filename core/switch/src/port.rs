@@ -80,6 +80,8 @@ pub enum Role {
     Switched,
     /// It is wired to this one, and to nothing else.
     Wire(PortId),
+    /// The port at the other end of its wire is gone: it is connected to nothing until it is told otherwise.
+    Unplugged,
     /// It sees what other ports do.
     Mirror,
 }

@@ -17,7 +17,7 @@ impl Switch {
         };
         self.set_roles(|id, was| match other(id) {
             Some(other) => Role::Wire(other),
-            None if matches!(was, Role::Wire(_)) => Role::Switched,
+            None if matches!(was, Role::Wire(_) | Role::Unplugged) => Role::Switched,
             None => was,
         });
     }
@@ -32,7 +32,7 @@ impl Switch {
             }
         }
         self.set_roles(|id, was| match (was, mirrors.iter().any(|(_, mirror)| mirror.to == id)) {
-            (Role::Wire(_), _) => was,
+            (Role::Wire(_) | Role::Unplugged, _) => was,
             (_, true) => Role::Mirror,
             (_, false) => Role::Switched,
         });
@@ -49,11 +49,11 @@ impl Switch {
         }
     }
 
-    /// The port `gone` is no more: nothing is wired to it or mirrored there.
+    /// The port `gone` is no more: nothing is mirrored there, and what was wired to it is not let into the switch for that.
     pub(crate) fn forget_role(&mut self, gone: PortId) {
         for port in self.ports.iter_mut().flatten() {
             if port.role == Role::Wire(gone) {
-                port.role = Role::Switched;
+                port.role = Role::Unplugged;
             }
             port.mirror = port.mirror.filter(|mirror| mirror.to != gone);
         }

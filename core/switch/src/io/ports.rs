@@ -65,10 +65,12 @@ impl Worker {
         self.switch.remove_port(id).is_some()
     }
 
-    /// Add a port for a link that the listener of `parent` made. If there can be none, the link is closed.
+    /// Add a port for a link that the listener of `parent` made. If there can be none, the link is closed. It begins in the
+    /// parent's state: where a spanning tree runs, nothing passes before it has looked at the port.
     pub(super) fn add_spawned(&mut self, parent: PortId, spawned: Spawned) {
+        let Some(state) = self.switch.port(parent).map(|port| port.state) else { return };
         let Some(port) = self.io(parent) else { return };
-        let config = port.config.clone();
+        let config = PortConfig { state, ..port.config.clone() };
         let name = |number: u32| format!("{}.{number}", config.name);
         let wanted = spawned.number.map(name).filter(|name| self.find(name).is_none());
         let name = wanted.or_else(|| (1..=u32::from(u16::MAX)).map(name).find(|name| self.find(name).is_none()));

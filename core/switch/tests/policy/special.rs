@@ -55,7 +55,13 @@ fn a_wire_ends_with_its_pair_or_its_port() {
     lab.switch.set_wires(&[(B, PortId(2))]);
     assert_eq!(lab.switch.port(A).unwrap().role, Role::Switched);
     assert_eq!(lab.ports(2, &frame(ALL, 1)), NOWHERE);
+    // What was at the other end goes, to be opened anew perhaps: nothing leaks into the switch meanwhile.
     lab.switch.remove_port(B);
+    assert_eq!(lab.ports(2, &frame(ALL, 1)), NOWHERE);
+    assert_eq!(lab.drops(2, DropReason::NoCarrier), 1);
+    assert_eq!(lab.ports(0, &frame(ALL, 3)), NOWHERE);
+    assert!(lab.switch.fdb().iter().all(|(_, _, entry)| entry.port == A));
+    lab.switch.set_wires(&[]);
     assert_eq!(lab.ports(2, &frame(ALL, 1)), [0]);
 }
 
