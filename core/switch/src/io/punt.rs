@@ -35,8 +35,10 @@ impl PuntQueue {
 
     /// Append a frame; `false` when the control plane does not keep up.
     pub fn push(&self, punt: Punt) -> bool {
+        // Guests ask as fast as they like: their questions leave room for what neighbours say.
+        let limit = if matches!(punt.reason, "dhcp" | "dns") { MAX_WAITING / 2 } else { MAX_WAITING };
         let mut waiting = self.lock();
-        if waiting.len() >= MAX_WAITING {
+        if waiting.len() >= limit {
             return false;
         }
         waiting.push_back(punt);
@@ -59,5 +61,20 @@ impl PuntQueue {
 impl AsFd for PuntQueue {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.ready.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_of_guests_leave_room_for_neighbours() {
+        let queue = PuntQueue::new().unwrap();
+        let punt = |reason| Punt { port: "a".into(), reason, frame: Vec::new() };
+        assert_eq!((0..1000).filter(|_| queue.push(punt("dns"))).count(), MAX_WAITING / 2);
+        assert!((0..MAX_WAITING / 2).all(|_| queue.push(punt("reserved"))));
+        assert!(!queue.push(punt("reserved")) && !queue.push(punt("dhcp")));
+        assert_eq!(queue.take().len(), MAX_WAITING);
     }
 }

@@ -1,10 +1,20 @@
 //! A bounded queue of packets for a peer that does not keep up: one ring of bytes, no allocation per packet.
 
+use crate::wire::{Mac, VNET_HEADER};
 use std::collections::VecDeque;
 use std::ops::Range;
 
 /// Bytes of packets that wait for one peer.
 pub(super) const QUEUE_BYTES: usize = 1024 * 1024;
+
+/// This part of the room is for frames between neighbours: a spanning tree that hears nothing, for a port is busy, opens loops.
+const RESERVE: usize = 64;
+
+/// Whether a packet is what neighbours tell each other: BPDUs, LLDP, loop probes.
+pub(super) fn is_control(packet: &[u8]) -> bool {
+    let to = packet.get(VNET_HEADER..).and_then(|frame| frame.first_chunk()).map(|&mac| Mac(mac));
+    to.is_some_and(|to| to.is_reserved() || to == Mac::LOOP_PROBE)
+}
 
 /// First in, first out; each packet lies in one piece.
 pub(super) struct PacketQueue {
@@ -24,7 +34,8 @@ impl PacketQueue {
         if self.ring.is_empty() {
             self.ring = vec![0; self.capacity].into_boxed_slice();
         }
-        let Some(start) = self.room(packet.len()) else { return false };
+        let reserve = if is_control(packet) { 0 } else { self.capacity / RESERVE };
+        let Some(start) = self.room(packet.len() + reserve) else { return false };
         let range = start..start + packet.len();
         self.ring[range.clone()].copy_from_slice(packet);
         self.packets.push_back(range);
@@ -76,6 +87,25 @@ impl PacketQueue {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn packet(to: [u8; 6], length: usize) -> Vec<u8> {
+        let mut packet = vec![0; VNET_HEADER];
+        packet.extend(to);
+        packet.resize(length, 0);
+        packet
+    }
+
+    #[test]
+    fn what_neighbours_say_finds_room_where_data_finds_none() {
+        let (data, bpdu) = (packet([2; 6], 1500), packet([1, 0x80, 0xc2, 0, 0, 0], 72));
+        let mut queue = PacketQueue::new(QUEUE_BYTES);
+        for round in 0..50 {
+            while queue.push(&data) {}
+            assert!((0..100).all(|_| queue.push(&bpdu)), "round {round}");
+            assert!(!queue.push(&data));
+            queue.pop(150 + round);
+        }
+    }
 
     proptest! {
         #[test]

@@ -237,11 +237,12 @@ impl Worker {
     pub(super) fn forward(&mut self, id: PortId, index: usize, now: Duration) {
         // What is dropped is counted; mirrors may see it.
         let _ = self.switch.receive(id, self.batch.packet_mut(index), now, &mut self.outputs);
-        if !self.outputs.is_empty() {
-            self.deliver(index);
-        }
+        // First: a delivery may change the tag in place.
         if let Some(reason) = self.outputs.punt {
             self.punt(id, index, reason);
+        }
+        if !self.outputs.is_empty() {
+            self.deliver(index);
         }
         if self.arena.len() > ARENA {
             self.flush();

@@ -3,7 +3,7 @@
 use super::pipe::Shared;
 use crate::drops::DropReason;
 use crate::io::batch::BATCH;
-use crate::io::queue::{PacketQueue, QUEUE_BYTES};
+use crate::io::queue::{is_control, PacketQueue, QUEUE_BYTES};
 use crate::io::{Admission, Batch, Descriptors, Link};
 use crate::port::Capabilities;
 use std::io;
@@ -45,7 +45,7 @@ impl Link for TunnelLink {
     }
 
     fn admit(&mut self, packet: &[u8]) -> Admission {
-        if !self.shared.down.has_room(self.admitted + packet.len()) {
+        if !is_control(packet) && !self.shared.down.has_room(self.admitted + packet.len()) {
             return Admission::Drop(DropReason::QueueFull);
         }
         self.admitted += packet.len();
