@@ -61,7 +61,11 @@ impl Link for InheritedLink {
 
     fn receive(&mut self, batch: &mut Batch) -> io::Result<bool> {
         match &mut self.peer {
-            Some(Peer::Packets(packets)) => packets.receive(batch),
+            // UDP: nobody listens at the other end, yet or any more.
+            Some(Peer::Packets(packets)) => match packets.receive(batch) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
+                result => result,
+            },
             Some(Peer::Stream(stream)) => stream.receive(batch),
             None => Ok(false),
         }

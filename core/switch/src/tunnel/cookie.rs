@@ -8,7 +8,7 @@ use chacha20poly1305::XChaCha20Poly1305;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Cookies are good for this long, and half of it more at the responder's.
+/// Cookies are good for this long, and for up to as long again at the responder's.
 const LIFETIME: Duration = Duration::from_secs(120);
 
 /// The responder's side: makes cookies of an address and a secret that changes, and remembers none.
@@ -28,8 +28,13 @@ impl Baker {
     }
 
     fn turn_over(&mut self, now: Duration, entropy: &mut Entropy) {
-        if now.saturating_sub(self.changed) >= LIFETIME {
+        let age = now.saturating_sub(self.changed);
+        if age >= LIFETIME {
             self.previous = self.secret;
+            if age >= 2 * LIFETIME {
+                // Nobody asked for long: what was made with it has had its time.
+                entropy(&mut self.previous);
+            }
             entropy(&mut self.secret);
             self.changed = now;
         }
@@ -102,5 +107,31 @@ impl Jar {
         let Some(cookie) = opened.ok().and_then(|cookie| cookie.try_into().ok()) else { return false };
         self.0 = Some((cookie, now));
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_good_for_a_while_and_not_for_ever() {
+        let mut number = 0u8;
+        let mut entropy: Entropy = Box::new(move |bytes| {
+            number = number.wrapping_add(1);
+            bytes.fill(number);
+        });
+        let (public, from) = ([9; 32], "10.0.0.1:5870".parse().unwrap());
+        for (age, is_good) in [(0, true), (119, true), (239, true), (241, false), (3600, false)] {
+            let mut baker = Baker::new(&public, &mut entropy);
+            let message = baker.answer(from, 1, &[7; MAC], Duration::ZERO, &mut entropy).unwrap();
+            let mut jar = Jar::default();
+            assert!(jar.take(&public, &message[8..32], &message[32..], &[7; MAC], Duration::ZERO));
+            let mac2 = jar.mac2(b"hello", Duration::ZERO);
+            let now = Duration::from_secs(age);
+            assert_eq!(baker.check(from, b"hello", &mac2, now, &mut entropy), is_good, "{age} s");
+            let other = "10.0.0.1:5871".parse().unwrap();
+            assert!(!baker.check(other, b"hello", &mac2, now, &mut entropy));
+        }
     }
 }

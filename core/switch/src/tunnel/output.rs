@@ -18,6 +18,8 @@ pub struct Run {
     /// Bytes of each.
     pub segment: usize,
     closed: bool,
+    /// It is one of our own messages, a probe perhaps, and not frames.
+    pub(crate) alone: bool,
 }
 
 /// What happened to a peer.
@@ -105,7 +107,7 @@ impl Output {
                 return length;
             }
         }
-        self.runs.push(Run { to, start, end, segment: length, closed: alone });
+        self.runs.push(Run { to, start, end, segment: length, closed: alone, alone });
         length
     }
 

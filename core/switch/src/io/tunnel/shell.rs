@@ -184,8 +184,16 @@ impl Shell {
         for (run, bytes) in out.runs() {
             match self.send_run(run, bytes) {
                 Ok(()) => {}
-                Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => too_big = Some((run.to, run.segment)),
-                Err(_) => self.tunnel.dropped_any(TunnelDrop::SendFailed, bytes.len().div_ceil(run.segment) as u64),
+                // Probes are made to be refused.
+                Err(error) if run.alone && error.raw_os_error() == Some(libc::EMSGSIZE) => {
+                    too_big = Some((run.to, run.segment));
+                }
+                Err(error) => {
+                    self.tunnel.dropped_any(TunnelDrop::SendFailed, bytes.len().div_ceil(run.segment) as u64);
+                    if error.raw_os_error() == Some(libc::EMSGSIZE) {
+                        too_big = Some((run.to, run.segment));
+                    }
+                }
             }
         }
         out.clear();
