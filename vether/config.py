@@ -119,20 +119,18 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def mute_ports(self) -> frozenset[str]:
         """The ports that have no neighbour to speak with: wired ones, mirrors, and those that drop reserved groups."""
-        wires = {name for port in self.ports if port.wire is not None for name in (port.name, port.wire)}
         mirrors = {port.mirror.to for port in self.ports if port.mirror is not None}
-        return frozenset(wires | mirrors | {port.name for port in self.ports if port.reserved == "drop"})
+        return self.wired_ports | mirrors | {port.name for port in self.ports if port.reserved == "drop"}
+
+    @property
+    def wired_ports(self) -> frozenset[str]:
+        """The ports at either end of a wire."""
+        return frozenset(name for port in self.ports if port.wire is not None for name in (port.name, port.wire))
 
     @property
     def zone(self) -> str:
         """The DNS domain, given or not."""
         return (self.domain or self.name).strip(".").lower()
-
-
-def changed_peers(before: Spec, after: Spec) -> set[str]:
-    """Return the names of the peers that go, come, or get a new port."""
-    same = set(before.peers) & set(after.peers) if before.tunnel == after.tunnel else set()
-    return {peer.name for peer in {*before.peers, *after.peers} - same}
 
 
 def load(path: Path) -> Spec:

@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from vether import __version__, edit, flush, wrappers
-from vether.config import Spec, changed_peers, convert_untrusted, load
+from vether.config import Spec, convert_untrusted, load
 from vether.control import ControlError
 from vether.control.aio import Call, serve
 from vether.errors import HostLacksError, SpecError, VetherError
@@ -65,7 +65,7 @@ class Daemon:
         self.watch = Watch(network, feed)
         self._file = file
         self._manager = manager or Notifier()
-        self._follow(network.spec)
+        self._follow()
         self.stopped = trio.Event()
         #: Why it stopped, if that was not asked for.
         self.failure: str | None = None
@@ -114,7 +114,7 @@ class Daemon:
                 raise
             finally:
                 self._services.configure(self._network.spec)
-                self._follow(before)
+                self._follow()
                 self.watch.applied(before, changed, failure)
         except VetherError as error:
             raise ControlError(_CODES.get(type(error), "failed"), error.message, error.hint) from error
@@ -156,14 +156,10 @@ class Daemon:
         """Stop, after the answer."""
         self.stopped.set()
 
-    def _follow(self, before: Spec) -> None:
-        """Have spanning tree, loop detector and LLDP as they are specified now; `before` is what was."""
+    def _follow(self) -> None:
+        """Have spanning tree, loop detector and LLDP as they are specified now."""
         spec = self._network.spec
-        links = {port.name: port for port in before.ports}
-        for port in spec.ports:
-            if port.name in links and not port.is_same_link(links[port.name]):
-                self._neighbours.forget(port.name)
-        for name in changed_peers(before, spec):
+        for name in self._network.take_opened():
             self._neighbours.forget(name)
         peers = frozenset(port.name for port in spec.ports if port.reserved == "peer")
         self._neighbours.configure(

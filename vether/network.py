@@ -10,7 +10,7 @@ import msgspec
 
 from vether.between import Between, vlan_rows
 from vether.captures import Captures
-from vether.config import ForwardSpec, Spec, changed_peers, to_map
+from vether.config import ForwardSpec, Spec, to_map
 from vether.errors import HostLacksError, VetherError
 from vether.folder import Folder
 from vether.impairments import Impairments
@@ -40,14 +40,15 @@ class Network:
         #: What stands between ports and their peers on demand.
         self.impairments = Impairments(self.switch)
         self.captures = Captures(self.switch)
-        self.peers = Peers(self.switch, spec.name)
+        self.peers = Peers(self.switch, spec.name, self.impairments.forget)
+        self._opened: set[str] = set()
         self.metrics = Endpoint()
         self._metrics = metrics
         #: The forwards that there are, as asked for, and the host ports that they have.
         self._forwards: list[tuple[ForwardSpec, int]] = []
         self._between = Between(self.switch)
         try:
-            self.apply(spec)
+            self._apply(spec)
         except BaseException:
             self.close()
             raise
@@ -62,10 +63,32 @@ class Network:
     def apply(self, spec: Spec) -> list[str]:
         """Make the switch equal to `spec`; what is the same is not touched. Returns what changed, one line each.
 
-        Raises `VetherError` at the first thing that cannot be had; what was done until then stays and is known.
+        Raises `VetherError` at the first thing that cannot be had. The switch is what it was then; who was connected to
+        a port that had to be opened anew has to connect again.
         """
+        before = self.spec
+        try:
+            return self._apply(spec)
+        except Exception:
+            self._restore(before)
+            raise
+
+    def take_opened(self) -> set[str]:
+        """Return the names of the ports and peers that came, or were opened anew, since the last call."""
+        opened = self._opened | self.peers.opened
+        self._opened, self.peers.opened = set(), set()
+        return opened
+
+    def _restore(self, spec: Spec) -> None:
+        try:
+            self._apply(spec)
+        except Exception:
+            log.exception("what there was before a change that failed could not be had again")
+
+    def _apply(self, spec: Spec) -> list[str]:
         for port in spec.ports:
             port.check_host(self.folder)
+        self.peers.check(spec.tunnel, spec.peers)
         before = {port.name for port in self.spec.ports}
         changed = self.metrics.set(spec.metrics or self._metrics)
         self.spec = msgspec.structs.replace(self.spec, metrics=spec.metrics)
@@ -75,9 +98,9 @@ class Network:
         changed += self._add_ports(spec, before)
         changed += self._add_forwards(spec)
         changed += self._between.apply(spec)
-        for name in changed_peers(self.spec, spec):
-            self.impairments.forget(name)
-        changed += self.peers.apply(spec.tunnel, spec.peers)
+        for name in self._opened & spec.wired_ports:
+            self.switch.set_state(name, "forwarding")
+        changed += self.peers.apply(spec.tunnel, spec.peers, hold=spec.stp is not None)
         if spec.ageing != self.spec.ageing:
             self.switch.set_ageing(spec.ageing)
             changed.append(f"ageing: {spec.ageing:g} s")
@@ -113,14 +136,21 @@ class Network:
             if was == port and not recorded:
                 continue
             if was is None:
-                self._open_recorded(port)
+                self._open_recorded(port, self._first_settings(port, spec))
             elif was.settings() != port.settings():
                 self.switch.set_port(port.name, **port.settings())
-            self._impair(port, was)
-            changed.append(f"port {port.name}: {'changed' if port.name in before else 'added'}")
             known[port.name] = port
             self._note(tuple(known.values()))
+            self._impair(port, was)
+            changed.append(f"port {port.name}: {'changed' if port.name in before else 'added'}")
         return changed
+
+    @staticmethod
+    def _first_settings(port: AnyPort, spec: Spec) -> dict[str, Any]:
+        """Return what a new port is made with: it meets nobody before a spanning tree or a wire says whom."""
+        is_followed = spec.stp is not None and port.name not in spec.mute_ports
+        is_held = is_followed or port.name in spec.wired_ports
+        return {**port.settings(), "state": "discarding"} if is_held else port.settings()
 
     def _impair(self, port: AnyPort, known: AnyPort | None) -> None:
         """Impair a port as its specification says, where that has changed: what `vether netem` did stays otherwise."""
@@ -198,14 +228,14 @@ class Network:
         fields = {name: getattr(self.spec, name) for name in Spec.__struct_fields__}
         self.spec = Spec(**{**fields, "ports": ports})
 
-    def _open_recorded(self, port: AnyPort) -> None:
+    def _open_recorded(self, port: AnyPort, settings: dict[str, Any]) -> None:
         try:
-            self._open(port)
+            self._open(port, settings)
         except VetherError:
             self.captures.set(port.name, None)
             raise
 
-    def _open(self, port: AnyPort) -> None:
+    def _open(self, port: AnyPort, settings: dict[str, Any]) -> None:
         try:
             link = port.open(self.folder)
         except OSError as error:
@@ -214,7 +244,8 @@ class Network:
             )
             raise VetherError(what) from error
         try:
-            self.switch.add_port(port.name, link, **port.settings())
+            self.switch.add_port(port.name, link, **settings)
+            self._opened.add(port.name)
         except ValueError as error:
             hint = "a port of the kind vde calls its clients' ports NAME.1, NAME.2, ...; take another name"
             raise VetherError(f"cannot open port {port.name}: {error}", hint=hint) from error

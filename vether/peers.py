@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -24,31 +25,40 @@ _RESOLVE = 10.0
 class Peers:
     """The tunnel and its peers. All methods are quick; :meth:`watch` runs beside them."""
 
-    def __init__(self, switch: Switch, network: str) -> None:
+    def __init__(self, switch: Switch, network: str, forget: Callable[[str], None] = lambda _: None) -> None:
         #: Told what happens to peers.
         self.publish: Publish = ignore
         self._switch = switch
         self._network = network
         self._tunnel: Tunnel | None = None
         self._spec: TunnelSpec | None = None
+        #: Is told of each port that goes.
+        self._forget = forget
         #: The peers that there are.
         self._peers: dict[str, PeerSpec] = {}
+        #: The ports that came since somebody emptied it.
+        self.opened: set[str] = set()
 
     def close(self) -> None:
         """End the tunnel; the peers' ports go."""
+        for name in self._peers:
+            self._forget(name)
         tunnel, self._tunnel, self._spec, self._peers = self._tunnel, None, None, {}
         if tunnel is not None:
             tunnel.close()
 
-    def apply(self, spec: TunnelSpec | None, peers: tuple[PeerSpec, ...]) -> list[str]:
-        """Make the tunnel equal to both tables; what is the same is not touched. Returns what changed, a line each."""
+    def check(self, spec: TunnelSpec | None, peers: tuple[PeerSpec, ...]) -> None:
+        """Raise `SpecError` if a file with a key cannot be read, or a key is our own. Nothing is touched."""
+        _secrets(spec, peers)
+
+    def apply(self, spec: TunnelSpec | None, peers: tuple[PeerSpec, ...], *, hold: bool = False) -> list[str]:
+        """Make the tunnel equal to both tables; what is the same is not touched. Returns what changed, a line each.
+
+        With `hold`, nothing passes new peers' ports before a spanning tree says so.
+        """
         wanted = {peer.name: peer for peer in peers}
         # All files are read before anything is touched.
-        key = None if spec is None else keys.read(Path(spec.key))
-        secrets = {name: keys.read(Path(peer.psk)) if peer.psk else bytes(32) for name, peer in wanted.items()}
-        for peer in peers:
-            if key is not None and keys.decode_untrusted(peer.public_key) == keys.public(key):
-                raise SpecError(f"peer {peer.name}: the public key is this switch's own")
+        key, secrets = _secrets(spec, peers)
         changed = self._set_tunnel(spec, key)
         for name in [name for name, peer in self._peers.items() if wanted.get(name) != peer]:
             self._remove(name)
@@ -56,7 +66,7 @@ class Peers:
                 changed.append(f"peer {name}: removed")
         for name, peer in wanted.items():
             if name not in self._peers:
-                self._add(peer, secrets[name])
+                self._add(peer, secrets[name], hold=hold)
                 changed.append(f"peer {name}: added")
         return changed
 
@@ -78,22 +88,27 @@ class Peers:
         self._spec = spec
         return ["tunnel: changed" if was else "tunnel: added"]
 
-    def _add(self, peer: PeerSpec, secret: bytes) -> None:
+    def _add(self, peer: PeerSpec, secret: bytes, *, hold: bool) -> None:
         if self._tunnel is None or self._spec is None:
             raise SpecError("peers: they need a tunnel")
         endpoint = literal(peer.endpoint) if peer.endpoint else None
         group = GROUP if self._spec.split_horizon else 0
         key = keys.decode_untrusted(peer.public_key)
+        settings: dict[str, Any] = {"split_horizon": group, **({"state": "discarding"} if hold else {})}
         try:
-            self._tunnel.add_peer(peer.name, public_key=key, psk=secret, endpoint=endpoint, split_horizon=group)
+            self._tunnel.add_peer(peer.name, public_key=key, psk=secret, endpoint=endpoint, **settings)
         except ValueError as error:
             raise SpecError(f"peer {peer.name}: {error}") from error
+        except OSError as error:
+            raise VetherError(f"cannot add peer {peer.name}: {error.strerror}") from error
         self._peers[peer.name] = peer
+        self.opened.add(peer.name)
 
     def _remove(self, name: str) -> None:
         if self._tunnel is not None:
             self._tunnel.remove_peer(name)
         self._peers.pop(name, None)
+        self._forget(name)
 
     def show(self) -> list[dict[str, Any]]:
         """Return a row for each peer, in the order of the specification."""
@@ -138,3 +153,12 @@ class Peers:
                 continue
             if found and self._peers.get(name) == peer and self._tunnel is not None:
                 self._tunnel.set_endpoint(name, (ip_address(str(found[0][4][0])), port))
+
+
+def _secrets(spec: TunnelSpec | None, peers: tuple[PeerSpec, ...]) -> tuple[bytes | None, dict[str, bytes]]:
+    """Return our private key and each peer's secret. Raises `SpecError`."""
+    key = None if spec is None else keys.read(Path(spec.key))
+    for peer in peers:
+        if key is not None and keys.decode_untrusted(peer.public_key) == keys.public(key):
+            raise SpecError(f"peer {peer.name}: the public key is this switch's own")
+    return key, {peer.name: keys.read(Path(peer.psk)) if peer.psk else bytes(32) for peer in peers}

@@ -111,7 +111,7 @@ class Neighbours:
         if not self._is_on:
             return
         rows = [row for row in self._datapath.ports() if row["kind"] != "gateway"]
-        ports = {row["name"]: bool(row["carrier"]) for row in rows if row["name"] not in self._mute}
+        ports = {row["name"]: bool(row["carrier"]) for row in rows if not self._is_mute(row)}
         for name in [name for name in self._known if name not in ports]:
             self._remove(name)
             with contextlib.suppress(KeyError):
@@ -121,6 +121,11 @@ class Neighbours:
                 self._add(name)
             if carrier != self._known[name]:
                 self._set_link(name, up=carrier)
+
+    def _is_mute(self, row: Mapping[str, Any]) -> bool:
+        # What is said of a port of the kind vde is said of those of its clients.
+        parent = row["name"].rpartition(".")[0] if row["kind"] == "vde" else row["name"]
+        return row["name"] in self._mute or parent in self._mute
 
     def tick(self) -> None:
         """Let the time pass that has passed."""

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vether.config import Spec, changed_peers, convert_untrusted, to_map
+from vether.config import Spec, convert_untrusted, to_map
 from vether.errors import SpecError
-from vether.peerspec import PeerSpec, TunnelSpec
 from vether.ports import KINDS
 
 values = st.recursive(
@@ -108,12 +107,3 @@ def test_two_ports_may_not_share_a_name_an_address_or_a_mac() -> None:
     twice = {"guest": "10.77.0.9", "guest_port": 22, "host_port": 8022}
     with pytest.raises(SpecError, match="forwarded twice"):
         convert_untrusted({"name": "lan", "forwards": [twice, twice]})
-
-
-def test_peers_get_new_ports_when_they_or_the_tunnel_change() -> None:
-    a, b, moved = (PeerSpec(name=name, public_key=key) for name, key in (("a", "1"), ("b", "2"), ("b", "3")))
-    before = Spec(name="lan", tunnel=TunnelSpec(key="k"), peers=(a, b))
-    assert changed_peers(before, before) == set()
-    assert changed_peers(before, Spec(name="lan", tunnel=TunnelSpec(key="k"), peers=(a, moved))) == {"b"}
-    assert changed_peers(before, Spec(name="lan", tunnel=TunnelSpec(key="k"), peers=(b,))) == {"a"}
-    assert changed_peers(before, Spec(name="lan", tunnel=TunnelSpec(key="l"), peers=(a, b))) == {"a", "b"}

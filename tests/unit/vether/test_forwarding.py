@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.vether.lab import until
+from tests.vether.peers import Vde
 from vether.config import convert_untrusted
 from vether.folder import Folder
 from vether.network import Network
+from vkd._native import Link, Switch
 
 ALL = b"\xff" * 6
 STP = bytes.fromhex("0180c2000000")
@@ -147,3 +150,52 @@ def test_no_descriptor_is_left(tmp_path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     Lab(tmp_path, "ab").close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize(
+    ("common", "ports", "state"),
+    [
+        ({}, {}, "forwarding"),
+        ({"stp": {}}, {}, "discarding"),
+        ({"stp": {}}, {"a": {"reserved": "drop"}}, "forwarding"),
+        ({"stp": {}}, {"a": {"wire": "b"}}, "forwarding"),
+        ({}, {"a": {"wire": "b"}}, "forwarding"),
+    ],
+)
+def test_a_port_meets_nobody_before_a_spanning_tree_has_looked_at_it(
+    tmp_path: Path, common: dict[str, Any], ports: dict[str, dict[str, Any]], state: str
+) -> None:
+    with contextlib.closing(Lab(tmp_path, "")) as lab:
+        lab.names = "ab"
+        lab.apply(common, **ports)
+        assert {port["name"]: port["state"] for port in lab.network.switch.ports()}["a"] == state
+
+
+def test_what_a_listener_makes_begins_in_its_state(tmp_path: Path) -> None:
+    switch = Switch()
+    switch.add_port("v", Link.vde(tmp_path / "v"), state="discarding")
+    with contextlib.closing(Vde(tmp_path / "v", str(tmp_path / "client").encode())):
+        until("port", lambda: len(switch.ports()) == 2)
+        assert [port["state"] for port in switch.ports()] == ["discarding", "discarding"]
+    switch.set_state("v", "forwarding")
+    with contextlib.closing(Vde(tmp_path / "v", str(tmp_path / "other").encode())):
+        until("port", lambda: [port["state"] for port in switch.ports()] == ["forwarding", "forwarding"])
+    switch.close()
+
+
+def test_what_neighbours_say_reaches_one_who_reads_slowly(lab: Lab) -> None:
+    data = ALL + bytes([2, 0, 0, 0, 0, 1]) + b"\x88\xb5" + bytes(1400)
+    drops = 0
+    while not drops:
+        for _ in range(100):
+            lab.guests["a"].send(bytes(12) + data)
+            lab.guests["c"].recv(2000)
+            lab.guests["d"].recv(2000)
+        drops = next(port for port in lab.network.switch.ports() if port["name"] == "b")["drops"]["queue-full"]
+    hello = STP + bytes([2, 0, 0, 0, 0, 9]) + b"\x00\x26BPDU".ljust(46, b"\0")
+    for _ in range(10):
+        lab.network.switch.send("b", hello)
+    got = 0
+    while select.select([lab.guests["b"]], [], [], 0.5)[0]:
+        got += lab.guests["b"].recv(2000)[12:] == hello
+    assert got == 10
