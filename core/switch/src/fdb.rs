@@ -90,7 +90,9 @@ impl Fdb {
     pub fn insert_static(&mut self, vlan: u16, mac: Mac, port: PortId) -> Result<(), FdbFull> {
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key(vlan, mac)) {
             let learned = self.entries.iter().find(|(_, entry)| entry.seen.is_some());
-            let learned = *learned.ok_or(FdbFull)?.0;
+            let (&learned, &Entry { port, .. }) = learned.ok_or(FdbFull)?;
+            let (vlan, mac) = parts(learned);
+            note(&mut self.changes, AddressChange { event: AddressEvent::Aged, vlan, mac, port });
             let old = self.entries.remove(&learned);
             self.forgotten(old);
         }
