@@ -24,6 +24,10 @@ const ROOM: usize = 192 << 10;
 /// More than what all code shares takes, which lies in the first chunk.
 const SHARED: usize = 4096;
 
+/// How many times as often the hart has to be found in a page of the supervisor's: it comes by most of them for a moment, as at
+/// a boot.
+const SUPERVISOR: u16 = 32;
+
 /// The translations of one physical page.
 struct Page {
     number: usize,
@@ -186,16 +190,17 @@ impl Translator {
     }
 
     /// The hart was found in page `number` at the end of a stretch, in the address space of `view` with this stack pointer.
-    /// Sometimes that makes the page one that uses windows. It has to stay in an address space for that: to map the memory
-    /// of one that is gone soon does not pay. Nor does it for the supervisor's code, which comes by each page for a moment.
+    /// Sometimes that makes the page one that uses windows. A program has to stay in its address space for that: to map the
+    /// memory of one that is gone soon does not pay. The supervisor is everywhere, and has its memory in all spaces; but what
+    /// copies from and to its users (SUM) goes by their memory, of each in turn, and looks it up.
     pub fn find(&mut self, tlb: &mut Tlb, number: usize, view: &View, stack: u64) {
         let (Some(after), Some(place)) = (self.windows_after, self.places[number].checked_sub(1)) else { return };
         let page = &mut self.pages[place as usize];
-        if page.usage.find(view.root, after)
-            && view.user
-            && view.format == Format::Sv39
-            && self.sites.get().has_credit()
-        {
+        if view.sum && !view.user {
+            page.usage.never();
+        }
+        let (space, after) = if view.user { (view.root, after) } else { (0, after.saturating_mul(SUPERVISOR)) };
+        if page.usage.find(space, after) && view.format == Format::Sv39 && self.sites.get().has_credit() {
             self.change(tlb, number, |usage| usage.begin((stack as i64) < 0));
         }
     }

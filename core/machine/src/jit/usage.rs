@@ -21,7 +21,8 @@ pub(super) struct Usage {
     /// How often on end the hart was found in the page in the address space that follows.
     found: u32,
     space: u64,
-    /// How often it has to be until the page is translated so that it uses windows; `None`: it does, and nothing was demoted.
+    /// How often it has to be until the page is translated so that it uses windows; `None`: it does, and nothing was demoted,
+    /// or is never to.
     due: Option<u32>,
 }
 
@@ -50,6 +51,11 @@ impl Usage {
     /// It uses windows from now on.
     pub fn begin(&mut self, negative: bool) {
         (self.windows, self.due) = (Windows::Used { negative }, None);
+    }
+
+    /// It is not to use windows, unless it does already.
+    pub fn never(&mut self) {
+        self.due = None;
     }
 
     /// It uses none from now on.
@@ -96,6 +102,13 @@ mod tests {
             };
             assert_eq!(due(&mut Usage::new(Some(64)), 10_000, again), [64, 1024, 2048, 4096, 8192]);
         }
+    }
+
+    #[test]
+    fn what_is_never_to_use_them_is_never_due() {
+        let mut usage = Usage::new(Some(64));
+        usage.never();
+        assert!((0..100_000).all(|i| !usage.find(i / 50_000, 64)), "in another address space neither");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Translated code that traps, and that faults in windows.
 
-use super::super::csr::envcfg;
+use super::super::csr::{envcfg, status};
 use super::*;
 use crate::hart::run::Code;
 
@@ -134,4 +134,23 @@ fn the_window_follows_what_rows_select() {
     assert_eq!((hart.pc, hart.csr.mcause), (PAGE + 16, 0));
     assert_ne!(hart.tlb.selected().window, shared);
     assert_eq!(hart.progress.window, hart.tlb.selected().window as u64);
+}
+
+#[test]
+fn the_supervisors_code_uses_windows_but_for_what_copies_from_and_to_users() {
+    // Load, again and again.
+    let words = [ld(A0, A1, 0), 0xffdf_f06f];
+    for sum in [false, true] {
+        let Some((mut hart, mut code)) = translated(&words, &[(0x9000, DATA, pte::RW | pte::GLOBAL)], false) else {
+            return;
+        };
+        code.translator.as_mut().unwrap().use_windows(Some(1));
+        hart.x[A1 as usize] = 0x9000;
+        if sum {
+            hart.write_status(hart.csr.mstatus | status::SUM);
+        }
+        (0..100).for_each(|_| run(&mut hart, &mut code, 1000));
+        let possible = !hart.tlb.selected().window.is_null();
+        assert_eq!(hart.tlb.stats().promotions > 0, possible && !sum, "SUM is {sum}");
+    }
 }
