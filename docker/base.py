@@ -4,11 +4,13 @@ Mirror and release are those of this machine's APT (VKD_MIRROR names another mir
 Debian sources. Nothing of it is fetched from anywhere else.
 """
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from vkd.errors import HostLacksError, VkdError
@@ -38,13 +40,27 @@ def make(image: str) -> None:
     mirror = mirrors(None, os.environ)[0]
     sources = debian_sources()
     release = next((suite for source in sources for suite in source.suites if suite in DEBIAN_SUITES), RELEASE)
-    with tempfile.TemporaryDirectory(prefix="vkd-base-") as folder:
-        root = Path(folder, "root")
+    with _folder() as folder:
+        root = folder / "root"
         # The container's root folder gets the mode of this one.
         root.mkdir(mode=0o755)
         _debootstrap(root, release, mirror)
         _configure(root, sources)
         _import(root, image, release)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """Yield a folder, in memory where there may be one: dpkg waits for the disk after every file."""
+    with tempfile.TemporaryDirectory(prefix="vkd-base-") as folder:
+        mount = ["mount", "-t", "tmpfs", "-o", "mode=700,size=1g", "vkd-base", folder]
+        subprocess.run(mount, capture_output=True, check=False)
+        try:
+            yield Path(folder)
+        finally:
+            # What debootstrap mounted goes as well, if it did not come to its end.
+            for mounted in (f"{folder}/root/proc", f"{folder}/root/sys", folder):
+                subprocess.run(["umount", mounted], capture_output=True, check=False)
 
 
 def _debootstrap(root: Path, release: str, mirror: str) -> None:
@@ -76,6 +92,8 @@ def _configure(root: Path, sources: list[Source]) -> None:
     wanted = re.findall(rf"^(?:{'|'.join(_SETTINGS)}) .*;$", dump, re.MULTILINE)
     settings = [*wanted, 'Acquire::Languages "none";']
     (root / "etc/apt/apt.conf.d/80vkd").write_text("".join(f"{line}\n" for line in settings))
+    # An image that is not whole is not kept: no package has to be on the disk before the next.
+    (root / "etc/dpkg/dpkg.cfg.d/80vkd").write_text("force-unsafe-io\n")
     for folder in ("var/cache/apt/archives", "var/lib/apt/lists"):
         shutil.rmtree(root / folder)
         (root / folder / "partial").mkdir(parents=True)

@@ -59,7 +59,8 @@ def make_wheels() -> None:
     # maturin is beside this interpreter; it gives the same bytes for the same sources where it is told the time.
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "SOURCE_DATE_EPOCH": "1700000000"}
-    done = subprocess.run([*command, str(FOLDER.parent)], env=env, capture_output=True, text=True, check=False)
+    # pip itself is for the build stage: a Debian's Python has none.
+    done = subprocess.run([*command, str(FOLDER.parent), "pip"], env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise VkdError(f"pip wheel failed:\n{done.stderr[-2000:].rstrip()}")
 

@@ -42,6 +42,10 @@ class Lab:
         """Return the name of a host's namespace."""
         return f"{self.folder.name}-{host}"
 
+    def is_there(self, host: str) -> bool:
+        """Whether a host has been made."""
+        return Path("/run/netns", self.namespace(host)).exists()
+
     def command(self, host: str, *words: str) -> tuple[list[str], dict[str, str]]:
         """Return the command line and the environment that run `words` on a host."""
         own = {
@@ -63,7 +67,7 @@ class Lab:
         for host in HOSTS:
             for name in ("", "run", "state"):
                 (self.folder / host / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        if missing := [host for host in HOSTS if not Path("/run/netns", self.namespace(host)).exists()]:
+        if missing := [host for host in HOSTS if not self.is_there(host)]:
             if len(missing) < len(HOSTS):
                 raise LabError(f"some of the hosts are gone: {', '.join(missing)}; first: {sys.argv[0]} down")
             self._make()
@@ -103,7 +107,7 @@ class Lab:
 
     def down(self) -> None:
         """End everything, also what was made by halves."""
-        there = [host for host in HOSTS if Path("/run/netns", self.namespace(host)).exists()]
+        there = [host for host in HOSTS if self.is_there(host)]
         lines = [self.command(host, "vkd", "down", "--all") for host in there]
         for process in [subprocess.Popen(line, env=env) for line, env in lines]:
             process.wait()
@@ -139,6 +143,9 @@ def main() -> int:
         print("error: network namespaces take root, and the command ip (iproute2)", file=sys.stderr)
         return 5
     lab = Lab(given.dir.absolute())
+    if gone := [host for host in hosts if not lab.is_there(host)]:
+        print(f"error: there is no host {gone[0]} yet\n  make the hosts with: {parser.prog} up", file=sys.stderr)
+        return 1
     try:
         match given.command:
             case "up":
