@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.vether.lab import EVERYBODY, Guest, Lab, frame, mac, until
+from tests.vether.peers import Vde
 from vether.rstp import bpdu
 
 NAMES = ("a", "b", "c")
@@ -209,3 +210,11 @@ def test_show_prints_a_table(lab: Lab) -> None:
     assert "disabled  discarding" in done.stdout
     shown = json.loads(lab.command("show", "stp", "--dir", str(lab.dir), "--json").stdout)
     assert [row["port"] for row in shown["ports"]] == ["b", "c", "host"]
+
+
+def test_a_client_of_vde_that_connects_again_at_once_is_let_in_again(lab: Lab) -> None:
+    lab.start({"name": "lan", "gateway": False, "stp": {}, "ports": [{"name": "a"}, {"name": "v", "kind": "vde"}]})
+    for name in ("one", "two"):
+        client = Vde(lab.dir / "ports" / "v", str(lab.folder / name).encode())
+        until("forwarding", lambda: lab.port("v.1")["state"] == "forwarding")
+        client.close()

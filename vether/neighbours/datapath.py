@@ -1,5 +1,6 @@
 """The switch as spanning tree, LLDP and loop detector see it."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from vether.neighbours.news import News
@@ -9,7 +10,7 @@ class Datapath(Protocol):
     """The part of `vkd._native.Switch` that is needed. A port that is not there is a KeyError."""
 
     def ports(self) -> list[dict[str, Any]]:
-        """Return the ports: `name`, `kind` and `carrier` of each are looked at."""
+        """Return the ports: `name`, `kind`, `carrier` and `state` of each are looked at."""
 
     def send(self, name: str, frame: bytes) -> None:
         """Send a frame out of a port whatever its state."""
@@ -25,6 +26,29 @@ class Datapath(Protocol):
 
     def flush(self, name: str | None = None) -> object:
         """Forget the addresses learned at a port."""
+
+
+class Given:
+    """A datapath that remembers which state each port was given."""
+
+    def __init__(self, datapath: Datapath) -> None:
+        self._datapath = datapath
+        self._states: dict[str, str] = {}
+        self.ports, self.send, self.flush = datapath.ports, datapath.send, datapath.flush
+        self.set_peer, self.set_probes = datapath.set_peer, datapath.set_probes
+
+    def set_state(self, name: str, state: str) -> None:
+        """Give a port a state."""
+        self._datapath.set_state(name, state)
+        self._states[name] = state
+
+    def forget(self, name: str) -> None:
+        """Forget the port of that name: it is no more."""
+        self._states.pop(name, None)
+
+    def is_another(self, row: Mapping[str, Any]) -> bool:
+        """Whether a port is not the one that was given a state: one of its name went and it came, unseen."""
+        return bool(self._states.get(row["name"], row["state"]) != row["state"])
 
 
 class Ports:

@@ -14,7 +14,7 @@ from vether.lldp import NEAREST_BRIDGE, Agent, Changed, LocalSystem
 from vether.lldp import agent as lldp
 from vether.loop import PROBE_ADDRESS, LoopDetector
 from vether.monitor.feed import Publish, ignore
-from vether.neighbours.datapath import Datapath, Ports
+from vether.neighbours.datapath import Datapath, Given, Ports
 from vether.neighbours.news import News
 from vether.neighbours.spec import LldpSpec, LoopSpec, PortStpSpec, StpSpec
 from vether.rstp import GROUP_ADDRESS, Bridge
@@ -37,7 +37,7 @@ class Neighbours:
         clock: Callable[[], float] = trio.current_time,
         publish: Publish = ignore,
     ) -> None:
-        self._datapath = datapath
+        self._datapath = Given(datapath)
         self._news = News(publish)
         self._network = network
         self._address = address
@@ -112,6 +112,8 @@ class Neighbours:
             return
         rows = [row for row in self._datapath.ports() if row["kind"] != "gateway"]
         ports = {row["name"]: bool(row["carrier"]) for row in rows if not self._is_mute(row)}
+        for name in [row["name"] for row in rows if row["name"] in self._known and self._datapath.is_another(row)]:
+            self._remove(name)
         for name in [name for name in self._known if name not in ports]:
             self._remove(name)
             with contextlib.suppress(KeyError):
@@ -227,6 +229,7 @@ class Neighbours:
 
     def _remove(self, name: str) -> None:
         del self._known[name]
+        self._datapath.forget(name)
         if self._stp is not None:
             self._stp.do(self._stp.bridge.remove_port(name, self._clock()))
         if self._lldp is not None:

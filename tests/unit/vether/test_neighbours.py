@@ -25,7 +25,15 @@ class FakeDatapath:
         self.sent: list[tuple[str, bytes]] = []
 
     def ports(self) -> list[dict[str, Any]]:
-        rows = [{"name": name, "kind": "guest", "carrier": carrier} for name, carrier in self.carriers.items()]
+        rows = [
+            {
+                "name": name,
+                "kind": "vde" if name.startswith("v") else "guest",
+                "carrier": carrier,
+                "state": self.states.get(name, "forwarding"),
+            }
+            for name, carrier in self.carriers.items()
+        ]
         return [*rows, {"name": "gateway", "kind": "gateway", "carrier": True}]
 
     def send(self, name: str, frame: bytes) -> None:
@@ -238,3 +246,21 @@ def test_what_lldp_and_the_loop_detector_find_is_told() -> None:
     assert events == ["loop-found", "neighbour-added", "neighbour-removed", "loop-cleared"]
     assert told[0][1] == {"port": "b", "reason": "there is a loop with port a: a probe came back"}
     assert (told[1][1]["port"], told[1][1]["name"]) == ("b", "other")
+
+
+def test_a_port_that_went_and_came_unseen_is_a_new_one() -> None:
+    datapath, clock = FakeDatapath(a=True), Clock()
+    neighbours = service(datapath, clock)
+    neighbours.configure(StpSpec(), None, {"a": PortStpSpec(edge="yes")})
+    assert datapath.states == {"a": "forwarding"}
+    # As a client of VDE begins: in the state of its listener.
+    datapath.states["a"] = "discarding"
+    neighbours.look()
+    assert datapath.states == {"a": "forwarding"}
+
+
+def test_what_is_said_of_a_listener_is_said_of_its_clients() -> None:
+    datapath = FakeDatapath(**{"v": False, "v.1": True, "b.1": True})
+    neighbours = service(datapath)
+    neighbours.configure(StpSpec(), None, {}, mute=frozenset({"v", "b"}))
+    assert datapath.states == {"b.1": "discarding"}
