@@ -24,7 +24,7 @@ def build(architecture: str, folder: Path, more: Iterable[cpio.Entry] = ()) -> P
     folder.mkdir(parents=True, exist_ok=True)
     try:
         for name, sources in SOURCES.items():
-            _compile(COMPILERS[architecture], sources, folder / name)
+            compile_program(COMPILERS[architecture], sources, folder / name)
     except PeerError as error:
         return error
     initrd = folder / "initrd"
@@ -33,7 +33,8 @@ def build(architecture: str, folder: Path, more: Iterable[cpio.Entry] = ()) -> P
     return Programs(initrd, ("env", f"PATH={folder}:{os.environ['PATH']}", str(folder / "agent")))
 
 
-def _compile(compiler: str, sources: Sequence[Path], program: Path) -> None:
+def compile_program(compiler: str, sources: Sequence[Path], program: Path) -> None:
+    """Compile C `sources` to a static `program`. Raises PeerError."""
     command = [compiler, *FLAGS, *map(str, sources), "-o", str(program), "-lm", "-s"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,10 +1,12 @@
 """Hosts: network namespaces, which go with the measurement. Needs root."""
 
 import itertools
+import json
 import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _numbers = itertools.count()
 
@@ -26,9 +28,19 @@ class Host:
         done = subprocess.run(self.command(*command), capture_output=True, text=True, timeout=seconds, check=True)
         return done.stdout
 
+    def reaches(self, address: str) -> bool:
+        """Return whether a ping to `address` is answered."""
+        command = self.command("ping", "-q", "-c", "1", "-W", "1", address)
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
     def ip(self, text: str) -> None:
         """Run `ip` here."""
         self.run("ip", *text.split())
+
+    def link(self) -> dict[str, Any]:
+        """Return what `ip` tells of this host's only interface besides the loopback, counters included."""
+        (found,) = (link for link in json.loads(self.run("ip", "-j", "-s", "link")) if link["ifname"] != "lo")
+        return dict(found)
 
     def take(self, owner: "Host", device: str, address: str) -> None:
         """Get a device of another host, with an address on it."""

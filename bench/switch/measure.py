@@ -5,17 +5,20 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
+from bench.build import COMPILERS, FOLDER, compile_program
 from bench.figure import Figure
 from bench.goals import goals
 from bench.options import Options
 from bench.process import terminate
 from bench.switch.hosts import Host
-from bench.switch.wires import SWITCHED, TUNNELLED, B, Pair
+from bench.switch.wires import ENCRYPTED, SWITCHED, TUNNELLED, B, Pair
 
 #: What all need; vde_switch is needed for its own values only.
 PROGRAMS = ("ip", "iperf3", "ping")
@@ -60,10 +63,16 @@ def _tcp(pair: Pair, scale: float) -> float:
 
 
 def _small(pair: Pair, scale: float) -> float:
-    """Frames of 64 bytes: 18 of payload behind Ethernet's, IP's and UDP's headers, and 4 of the checksum."""
-    received = _iperf(pair, SECONDS * scale, "-u", "-b", "0", "-l", "18")
-    arrived = received["packets"] - received["lost_packets"]
-    return arrived / received["seconds"] / 1e3
+    """Frames of 64 bytes that arrive, in thousands a second, when one host sends as many as its interface takes."""
+    a, b = pair
+    seconds = SECONDS * scale
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        flood = Path(name, "flood")
+        compile_program(COMPILERS["native"], [FOLDER / "flood.c"], flood)
+        before = b.link()
+        a.run(str(flood), a.link()["ifname"], before["address"], str(seconds), seconds=seconds + 30)
+        arrived: int = b.link()["stats64"]["rx"]["packets"] - before["stats64"]["rx"]["packets"]
+        return arrived / seconds / 1e3
 
 
 def _rtt(pair: Pair, scale: float) -> float:
@@ -76,8 +85,14 @@ def _rtt(pair: Pair, scale: float) -> float:
 
 TABLE = {
     "tap tcp": Row("Gbit/s", "one TCP stream, TAP to TAP; the bridge has veth pairs", SWITCHED, _tcp),
-    "tap small": Row("kpackets/s", "UDP in frames of 64 bytes, as iperf3 makes them", SWITCHED, _small),
+    "tap small": Row("kpackets/s", "frames of 64 bytes, from a generator", SWITCHED, _small),
     "tap rtt": Row("us", "flood ping", SWITCHED, _rtt, higher_is_better=False),
+    "tunnel tcp": Row(
+        "Gbit/s",
+        "one TCP stream, encrypted; the kernel's: the bare veth pair",
+        ENCRYPTED,
+        _tcp,
+    ),
     "vxlan tcp": Row("Gbit/s", "one TCP stream through a tunnel over a veth pair", TUNNELLED, _tcp),
     "vxlan rtt": Row("us", "flood ping through the tunnel", TUNNELLED, _rtt, higher_is_better=False),
 }

@@ -15,6 +15,7 @@ import msgpack
 
 from bench.process import terminate
 from bench.switch.hosts import Host, hosts
+from vether import keys
 from vether.control.client import Client
 
 A, B = "10.9.0.1", "10.9.0.2"
@@ -27,10 +28,10 @@ Pair = tuple[Host, Host]
 
 
 @contextmanager
-def _vether(host: Host, *ports: dict[str, object]) -> Iterator[None]:
+def _vether(host: Host, *ports: dict[str, object], **more: object) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         spec = Path(name, "spec.msgpack")
-        spec.write_bytes(msgpack.packb({"name": "lan", "gateway": False, "ports": list(ports)}))
+        spec.write_bytes(msgpack.packb({"name": "lan", "gateway": False, "ports": list(ports), **more}))
         command = host.command(sys.executable, "-m", "vether", "serve", str(spec), "--dir", f"{name}/run")
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
@@ -124,5 +125,33 @@ def kernel_vxlan() -> Iterator[Pair]:
         yield a, b
 
 
+@contextmanager
+def our_tunnel() -> Iterator[Pair]:
+    """Encrypted tunnel between two switches of ours over a veth pair; each has a TAP."""
+    with _underlay() as (a, b), ExitStack() as stack, tempfile.TemporaryDirectory(prefix="bench-") as name:
+        files = [Path(name, "a.key"), Path(name, "b.key")]
+        publics = [keys.encode(keys.public(keys.generate(file))) for file in files]
+        ends = ("192.0.2.1:5870", "192.0.2.2:5870")
+        for i, (host, address) in enumerate(((a, A), (b, B))):
+            tap = {"name": "t", "kind": "tap", "mtu": 1500, "host_addresses": [f"{address}/24"]}
+            tunnel = {"key": str(files[i]), "listen": ends[i]}
+            peer = {"name": "other", "public_key": publics[1 - i], "endpoint": ends[1 - i]}
+            stack.enter_context(_vether(host, tap, tunnel=tunnel, peers=[peer]))
+        _until(lambda: a.reaches(B))
+        yield a, b
+
+
+@contextmanager
+def bare() -> Iterator[Pair]:
+    """Nothing but a veth pair between them."""
+    with hosts(2) as (a, b):
+        a.ip(f"link add va type veth peer name vb netns {b.name}")
+        for host, address, device in ((a, A, "va"), (b, B, "vb")):
+            host.ip(f"addr add {address}/24 dev {device}")
+            host.ip(f"link set {device} up")
+        yield a, b
+
+
 SWITCHED: dict[str, Callable[[], AbstractContextManager[Pair]]] = {"ours": ours, "kernel": kernel, "vde": vde}
 TUNNELLED: dict[str, Callable[[], AbstractContextManager[Pair]]] = {"ours": our_vxlan, "kernel": kernel_vxlan}
+ENCRYPTED: dict[str, Callable[[], AbstractContextManager[Pair]]] = {"ours": our_tunnel, "kernel": bare}
