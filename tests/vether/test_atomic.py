@@ -106,3 +106,36 @@ def test_a_tunnel_that_cannot_be_had_leaves_the_one_that_there_is(pair: Pair, br
         assert peer(lab)["up"], "it was not touched"
     pair.until_up()
     exchange(pair, guests, bytes(100))
+
+
+def test_ports_that_come_and_go_and_changes_that_fail_leave_no_descriptor(pair: Pair, taken: str) -> None:
+    pair.start()
+    pair.until_up()
+    lab = pair.labs[0]
+    process = lab.process
+    assert process is not None
+    base = lab.call("show", what="spec")
+    kinds: list[dict[str, Any]] = [
+        {"name": "g"},
+        {"name": "b", "kind": "bess"},
+        {"name": "s", "kind": "stream"},
+        {"name": "v", "kind": "vde"},
+        {"name": "d", "kind": "dgram", "remote": str(lab.folder / "peer")},
+        {"name": "x", "kind": "vxlan", "vni": 1, "peers": ["127.0.0.2"], "port": free_port()},
+        {"name": "l", "kind": "l2tpv3", "peer": "127.0.0.1", "session": 1, "port": free_port()},
+    ]
+    full = {**base, "ports": [*base["ports"], *kinds]}
+    secret = {**full, "tunnel": {**base["tunnel"], "split_horizon": False}}
+    counts = []
+    for _ in range(6):
+        lab.call("apply", spec=full)
+        with pytest.raises(ControlError, match="Address already in use"):
+            lab.call("add", port=stream("z", taken))
+        with pytest.raises(ControlError, match="No such file or directory"):
+            lab.call("add", port={"name": "z", "capture": {"file": "/nonexistent/capture"}})
+        lab.call("apply", spec=secret)
+        lab.call("apply", spec=base)
+        pair.until_up()
+        counts.append(len(list(Path(f"/proc/{process.pid}/fd").iterdir())))
+    assert max(counts[1:]) <= counts[0] + 1, counts
+    assert sorted(path.name for path in (lab.dir / "ports").iterdir()) == ["a"]
