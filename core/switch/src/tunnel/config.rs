@@ -13,7 +13,8 @@ pub struct Timers {
     pub keepalive: Duration,
     /// A peer that has been silent for this long is asked for a new handshake: it may have been restarted.
     pub suspect: Duration,
-    /// A peer that has been silent for this long is reported as down.
+    /// A peer that has been silent for this long is reported as down: three keepalives are lost, and a spanning tree has another
+    /// way open within three seconds.
     pub dead: Duration,
     /// Sessions are replaced at this age (the responder waits a tenth longer, so that not both do it).
     pub rekey_after: Duration,
@@ -38,7 +39,7 @@ impl Default for Timers {
         Timers {
             keepalive: Duration::from_millis(700),
             suspect: Duration::from_millis(1600),
-            dead: Duration::from_secs(6),
+            dead: Duration::from_millis(2400),
             rekey_after: Duration::from_secs(120),
             reject_after: Duration::from_secs(180),
             rekey_after_messages: 1 << 40,
