@@ -318,3 +318,18 @@ def test_any_events(events: list[Any]) -> None:
         for row in made.show(now)["ports"]:
             assert row["state"] == told[row["port"]].value
             assert row["state"] != "forwarding" or made.port(row["port"]).portEnabled
+
+
+def test_a_clock_that_jumps_ages_nobody_out() -> None:
+    made = bridge(PortConfig(name="up"))
+    made.receive("up", designated(), 0)
+    made.tick(1)
+    assert (made.port("up").role.value, made.port("up").rcvdInfoWhile) == ("root", 5)
+    # The machine slept, or the process stood still: the root was not heard, but not silent either.
+    made.tick(100_000.0)
+    assert (made.port("up").role.value, made.port("up").rcvdInfoWhile) == ("root", 4)
+    made.tick(100_000.5)
+    assert made.port("up").rcvdInfoWhile == 4
+    made.tick(100_001.0)
+    made.receive("up", designated(), 100_001.5)
+    assert (made.port("up").role.value, made.port("up").rcvdInfoWhile) == ("root", 6)

@@ -119,6 +119,24 @@ proptest! {
             prop_assert!(world.now - back < ms(2000), "not back 2 s after its return");
         }
     }
+
+    /// A machine that slept goes on where it was, though its clock has not moved and its sessions are long over elsewhere.
+    #[test]
+    fn a_machine_that_slept_is_back_soon(seed: u64, slept in 1u64..1000, host in 0usize..2) {
+        let mut world = World::new(PERFECT, seed);
+        world.until_up(ms(1000));
+        world.run(ms(2000 + seed % 1000));
+        world.sleep(host, ms(slept * 1000));
+        let before = [0, 1].map(|host| world.hosts[host].received.len());
+        let back = world.now;
+        while (0..2).any(|host| world.hosts[host].received.len() == before[host]) {
+            world.send(0, &packet(1, 100));
+            world.send(1, &packet(1, 100));
+            world.run(ms(10));
+            prop_assert!(world.now - back < ms(3600), "not back");
+        }
+        numbers(&world.hosts[0].received);
+    }
 }
 
 #[test]

@@ -82,6 +82,9 @@ pub struct World {
     /// Everything that was ever on the wire: from, to, bytes, when.
     pub log: Vec<(SocketAddr, SocketAddr, Vec<u8>, Duration)>,
     pub timers: Timers,
+    /// How long each host's clock stood still so far, for the machine slept; and who sleeps.
+    slept: [Duration; 2],
+    asleep: [bool; 2],
     count: u64,
 }
 
@@ -108,7 +111,21 @@ impl World {
         };
         let hosts = [host(0), host(1)];
         let (under_way, log) = (BTreeMap::new(), Vec::new());
-        World { now: Duration::ZERO, hosts, wire, random: Random(seed), under_way, log, timers, count: 0 }
+        let (random, slept, asleep) = (Random(seed), [Duration::ZERO; 2], [false; 2]);
+        World { now: Duration::ZERO, hosts, wire, random, under_way, log, timers, slept, asleep, count: 0 }
+    }
+
+    /// What the clock of a host says: CLOCK_MONOTONIC stands still while a machine sleeps.
+    fn clock(&self, host: usize) -> Duration {
+        self.now - self.slept[host]
+    }
+
+    /// Let a machine sleep for `time`; the other one does not.
+    pub fn sleep(&mut self, host: usize, time: Duration) {
+        self.asleep[host] = true;
+        self.run(time);
+        self.asleep[host] = false;
+        self.slept[host] += time;
     }
 
     /// Kill a switch and start it again: same key, nothing remembered.
@@ -121,7 +138,7 @@ impl World {
         let mut tunnel = tunnel_at(wall, host, "lan", self.timers, self.now.as_nanos() as u64);
         let endpoint = endpoint.then(|| address(1 - host));
         let config = PeerConfig { public_key: public(1 - host), psk: [7; 32], endpoint };
-        self.hosts[host].peer = tunnel.add_peer(config, self.now).unwrap();
+        self.hosts[host].peer = tunnel.add_peer(config, self.clock(host)).unwrap();
         self.hosts[host].tunnel = tunnel;
     }
 
@@ -151,17 +168,20 @@ impl World {
     }
 
     pub fn send(&mut self, host: usize, packet: &[u8]) {
-        let mut out = Output::new();
+        let (mut out, now) = (Output::new(), self.clock(host));
         let Host { tunnel, peer, .. } = &mut self.hosts[host];
-        tunnel.send(*peer, packet, self.now, &mut out);
+        tunnel.send(*peer, packet, now, &mut out);
         self.flush(host, &mut out);
     }
 
     pub fn deliver(&mut self, host: usize, from: SocketAddr, bytes: &[u8]) {
-        let mut out = Output::new();
+        if self.asleep[host] {
+            return;
+        }
+        let (mut out, now) = (Output::new(), self.clock(host));
         let mut datagram = bytes.to_vec();
         let receiver = &mut self.hosts[host];
-        if let Some((_, packet)) = receiver.tunnel.receive(from, &mut datagram, self.now, &mut out) {
+        if let Some((_, packet)) = receiver.tunnel.receive(from, &mut datagram, now, &mut out) {
             receiver.received.push(packet.to_vec());
         }
         self.flush(host, &mut out);
@@ -170,12 +190,14 @@ impl World {
     pub fn run(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
-            for host in 0..2 {
-                let mut out = Output::new();
-                self.hosts[host].tunnel.poll(self.now, &mut out);
+            let awake = [0, 1].into_iter().filter(|&host| !self.asleep[host]).collect::<Vec<_>>();
+            for &host in &awake {
+                let (mut out, now) = (Output::new(), self.clock(host));
+                self.hosts[host].tunnel.poll(now, &mut out);
                 self.flush(host, &mut out);
             }
-            let timers = self.hosts.iter().filter_map(|host| host.tunnel.next_timeout(self.now)).min();
+            let due = |&host: &usize| Some(self.hosts[host].tunnel.next_timeout(self.clock(host))? + self.slept[host]);
+            let timers = awake.iter().filter_map(due).min();
             let arrival = self.under_way.keys().next().map(|key| key.0);
             let next = timers.into_iter().chain(arrival).min().unwrap_or(end);
             // A timer that does not move on would stop the clock: the thread would spin.
@@ -209,7 +231,7 @@ impl World {
     }
 
     pub fn status(&self, host: usize) -> switch::tunnel::PeerStatus {
-        self.hosts[host].tunnel.status(self.hosts[host].peer, self.now).unwrap()
+        self.hosts[host].tunnel.status(self.hosts[host].peer, self.clock(host)).unwrap()
     }
 
     pub fn drops(&self, host: usize, reason: switch::tunnel::TunnelDrop) -> u64 {
