@@ -14,6 +14,9 @@ from pathlib import Path
 from vether import keys
 from vkd.images.keys import make_ssh_key
 
+#: What is made in FOLDER.
+FILES = ("cluster.toml", "lab.psk", "guest.key", "guest.pub")
+
 TEMPLATE = Path(__file__).with_name("cluster.toml")
 
 

@@ -20,12 +20,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keys
 
 #: Address of each host, on its loopback interface: the same by whichever wire.
 HOSTS = {"h1": "10.99.0.1", "h2": "10.99.0.2", "h3": "10.99.0.3"}
+
+#: `down` waits so long for hosts to end by themselves, and for killed processes to be gone, seconds.
+PATIENCE = 60.0
 
 
 class LabError(Exception):
@@ -97,24 +101,39 @@ class Lab:
 
     def kill(self, host: str) -> None:
         """End all processes of a host, as a power cut would; its runtime folder goes with them."""
-        found = subprocess.run(
-            ["ip", "netns", "pids", self.namespace(host)], capture_output=True, text=True, check=False
-        )
-        for pid in found.stdout.split():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE
+        # Who is ended may have started another meanwhile.
+        while (pids := self._pids(host)) and time.monotonic() < deadline:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
         shutil.rmtree(self.folder / host / "run", ignore_errors=True)
 
     def down(self) -> None:
         """End everything, also what was made by halves."""
         there = [host for host in HOSTS if self.is_there(host)]
         lines = [self.command(host, "vkd", "down", "--all") for host in there]
+        deadline = time.monotonic() + PATIENCE
         for process in [subprocess.Popen(line, env=env) for line, env in lines]:
-            process.wait()
+            # What does not end by itself is ended with its host.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(deadline - time.monotonic(), 0))
         for host in there:
             self.kill(host)
             _ip("netns", "del", self.namespace(host))
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # What somebody else has put there stays: FOLDER may have been a slip of the pen.
+        for host in HOSTS:
+            shutil.rmtree(self.folder / host, ignore_errors=True)
+        for name in keys.FILES:
+            (self.folder / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def _pids(self, host: str) -> list[int]:
+        words = ["ip", "netns", "pids", self.namespace(host)]
+        found = subprocess.run(words, capture_output=True, text=True, check=False)
+        return [int(pid) for pid in found.stdout.split()]
 
     def _on(self, host: str, *words: str) -> None:
         _ip("-n", self.namespace(host), *words)

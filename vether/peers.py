@@ -127,15 +127,22 @@ class Peers:
 
     async def watch(self) -> None:
         """Log what happens to peers, and resolve the names of those that are down."""
+        async with trio.open_nursery() as nursery:
+            # Resolvers that do not answer take their time: what happens is told meanwhile.
+            nursery.start_soon(self._resolve_again)
+            while True:
+                if self._tunnel is not None:
+                    for name, what, text in self._tunnel.take_events():
+                        log.info("peer %s: %s: %s", name, what, text)
+                        self.publish(f"peer-{what}", peer=name, text=text)
+                await trio.sleep(_LOOK)
+
+    async def _resolve_again(self) -> None:
         resolved = -_RESOLVE
         while True:
-            if self._tunnel is not None:
-                for name, what, text in self._tunnel.take_events():
-                    log.info("peer %s: %s: %s", name, what, text)
-                    self.publish(f"peer-{what}", peer=name, text=text)
-                if trio.current_time() - resolved >= _RESOLVE:
-                    resolved = trio.current_time()
-                    await self._resolve()
+            if self._tunnel is not None and trio.current_time() - resolved >= _RESOLVE:
+                resolved = trio.current_time()
+                await self._resolve()
             await trio.sleep(_LOOK)
 
     async def _resolve(self) -> None:
@@ -148,8 +155,8 @@ class Peers:
             family = socket.AF_INET if "[" not in self._spec.listen else socket.AF_UNSPEC
             try:
                 found = await trio.socket.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
-            except OSError as error:
-                log.warning("peer %s: cannot resolve %s: %s", name, host, error.strerror)
+            except (OSError, ValueError) as error:  # ValueError: what is no name at all
+                log.warning("peer %s: cannot resolve %s: %s", name, host, getattr(error, "strerror", None) or error)
                 continue
             if found and self._peers.get(name) == peer and self._tunnel is not None:
                 self._tunnel.set_endpoint(name, (ip_address(str(found[0][4][0])), port))

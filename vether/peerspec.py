@@ -91,17 +91,30 @@ def check(tunnel: TunnelSpec | None, peers: tuple[PeerSpec, ...]) -> None:
         if key in seen:
             raise SpecError(f"{where}.public_key: it is the key of {seen[key]} already")
         seen[key] = where
-        if peer.endpoint is None:
-            continue
-        try:
-            endpoint = literal(peer.endpoint)
-            port = split_endpoint(peer.endpoint)[1]
-        except ValueError as error:
-            raise SpecError(f"{where}.endpoint: {error}") from error
-        if port == 0:
-            raise SpecError(f"{where}.endpoint: port 0 is no place to send to")
-        if endpoint is not None and endpoint[0].version == 6 and listen[0].version == 4:
-            raise SpecError(f"{where}.endpoint: of IPv6, but the tunnel listens on IPv4", hint='listen = "[::]:5870"')
+        if peer.endpoint is not None:
+            _check_endpoint(f"{where}.endpoint", peer.endpoint, listen[0])
+
+
+def _check_endpoint(where: str, text: str, listen: IPAddress) -> None:
+    try:
+        endpoint = literal(text)
+        host, port = split_endpoint(text)
+    except ValueError as error:
+        raise SpecError(f"{where}: {error}") from error
+    if port == 0:
+        raise SpecError(f"{where}: port 0 is no place to send to")
+    if endpoint is None and not _is_name(host):
+        raise SpecError(f"{where}: {host!r} is neither an address nor a name of a host")
+    if endpoint is not None and endpoint[0].version == 6 and listen.version == 4:
+        raise SpecError(f"{where}: of IPv6, but the tunnel listens on IPv4", hint='listen = "[::]:5870"')
+
+
+def _is_name(host: str) -> bool:
+    """Whether a resolver can be asked for `host`: DNS names have labels of 1 to 63 bytes."""
+    try:
+        return bool(host.encode("idna")) and host.isprintable() and " " not in host
+    except UnicodeError:
+        return False
 
 
 def resolve_paths(raw: Any, folder: Path) -> None:

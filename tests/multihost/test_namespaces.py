@@ -5,12 +5,13 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.multihost.behaviour import Behaviour
-from tests.multihost.fleet import ROOT, Fleet, run
+from tests.multihost.fleet import ROOT, Fleet, run, wait_for
 from vkd.images.progress import Watcher
 from vkd.images.store import ensure_sync
 
@@ -47,9 +48,13 @@ class Namespaces(Fleet):
 
 
 @pytest.fixture(scope="module")
-def fleet() -> Iterator[Fleet]:
+def rights() -> None:
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("needs root and iproute2")
+
+
+@pytest.fixture(scope="module")
+def fleet(rights: None) -> Iterator[Fleet]:
     # No boot is to wait for a download.
     ensure_sync("tiny", None, Watcher())
     namespaces = Namespaces()
@@ -69,4 +74,12 @@ class TestNamespaces(Behaviour):
         assert run([*fleet.words("h1")], code=2) == ""
         # What runs is left alone.
         fleet.start()
-        assert fleet.pings("h1", "b")
+        wait_for("traffic", partial(fleet.pings, "h1", "b"))
+
+
+def test_down_leaves_what_is_not_its_own(rights: None, tmp_path: Path) -> None:
+    for name in ("cluster.toml", "h1/state/host.key", "letters/to.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    run([sys.executable, str(ROOT / "docker/namespaces.py"), "--dir", str(tmp_path), "down"])
+    assert [path.name for path in tmp_path.rglob("*")] == ["letters", "to.txt"]

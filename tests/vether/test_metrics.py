@@ -155,6 +155,24 @@ def test_an_address_that_cannot_be_had_changes_nothing(lab: Lab, host: str) -> N
         lab.call("apply", spec=ports("a", metrics="192.0.2.77:9870"))
 
 
+def test_all_addresses_take_the_place_of_one_with_the_same_port(lab: Lab, host: str) -> None:
+    # At one address of this test's own, as all tests have: another port of all addresses could be somebody's.
+    with socket.create_server((host, 0)) as probe:
+        port = probe.getsockname()[1]
+    lab.start(ports("a", metrics=f"{host}:{port}"))
+    for address in (f"0.0.0.0:{port}", f"{host}:{port}"):
+        changed = lab.call("apply", spec=ports("a", metrics=address))["changed"]
+        assert changed == [f"metrics: changed: http://{address}/metrics"]
+        with socket.create_connection((host, port), PATIENCE):
+            pass
+    with socket.create_server((f"127.0.0.{os.getpid() % 200 + 20}", port)):
+        with pytest.raises(ControlError, match="Address already in use"):
+            lab.call("apply", spec=ports("a", metrics=f"0.0.0.0:{port}"))
+        with socket.create_connection((host, port), PATIENCE):
+            pass
+    assert lab.call("show", what="spec")["metrics"] == f"{host}:{port}"
+
+
 @pytest.mark.parametrize(
     "address", ["9870", "localhost:9870", "127.0.0.1", "127.0.0.1:0", "::1:9870", "127.0.0.1:70000"]
 )

@@ -50,8 +50,8 @@ class Endpoint:
         """
         if address == self._address:
             return []
-        listening = None if address is None else _listen(address)
         was = self._address is not None
+        listening = None if address is None else self._listen_instead(address)
         self.close()
         self._address, self._listening = address, listening
         self._begin()
@@ -64,6 +64,23 @@ class Endpoint:
         listening, self._listening, self._address = self._listening, None, None
         if listening is not None:
             listening.close()
+
+    def _listen_instead(self, address: str) -> trio.socket.SocketType:
+        """Listen at `address`. A port of all addresses is one of each: our own socket may be in the way, and goes."""
+        try:
+            return _listen(address)
+        except VetherError as error:
+            was = self._address
+            cause = error.__cause__
+            if was is None or not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
+                raise
+        self.close()
+        try:
+            return _listen(address)
+        except VetherError:
+            self._address, self._listening = was, _listen(was)
+            self._begin()
+            raise
 
     async def serve(self) -> None:
         """Answer requests until cancelled."""

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from vkd.config.guests import absolute
 from vkd.config.layers import Merged
 from vkd.config.model import Cluster, Elsewhere, Guest, Host, Network
-from vkd.config.problem import Problems
+from vkd.config.problem import KeyPath, Problems
 from vkd.config.schema import HostTable
 from vkd.config.values import nearest
 from vkd.paths import host_key_file
@@ -119,6 +119,8 @@ def check_hosts(whole: Cluster, hosts: Hosts, merged: Mapping[str, Merged], prob
             if "host" in port and port["host"] not in hosts.by_name:
                 _no_host(("networks", network.name, "ports", at, "host"), port["host"], hosts, problems)
         present = hosts.present(whole, network)
+        if len(present) > 1:
+            _check_ports(whole, network, problems)
         for one, other in itertools.combinations((hosts.by_name[name] for name in present), 2):
             if one.address is None and other.address is None:
                 text = (
@@ -178,6 +180,32 @@ def _no_host(where: tuple[str | int, ...], name: object, hosts: Hosts, problems:
     near = nearest(str(name), hosts.by_name)
     hint = f"did you mean {near!r}?" if near else None if hosts.by_name else "add a table such as [hosts.NAME]"
     problems.add(where, f"there is no host {name!r}", allowed=", ".join(hosts.by_name) or None, hint=hint)
+
+
+def _check_ports(whole: Cluster, network: Network, problems: Problems) -> None:
+    """Add a problem for each further port that has what a guest or port of another host has: no switch sees both."""
+    owners: dict[tuple[str, str], tuple[str | None, str]] = {}
+    for guest in whole.guests.values():
+        for nic in guest.nics:
+            if nic.network == network.name:
+                for thing in (("mac", nic.mac), ("address", nic.address), ("hostname", guest.name)):
+                    owners.setdefault((thing[0], thing[1].lower()), (guest.host, f"guest {guest.name!r}"))
+    for at, port in enumerate(_ports(network)):
+        host, who = port.get("host"), f"port {port.get('name')!r}"
+        has: dict[str, Any] = {key: port[key] for key in ("mac", "address") if key in port}
+        if "address" in port:
+            has["hostname"] = port.get("hostname", port.get("name"))
+        for key, value in has.items():
+            if not isinstance(value, str):
+                continue  # vether tells that
+            where: KeyPath = ("networks", network.name, "ports", at, key if key in port else "name")
+            owner = owners.setdefault((key, value.lower()), (host, who))
+            if host is None and key != "hostname":
+                problems.add(
+                    where, f"each host has this port, and only one may have the {key} {value}", hint="host = ..."
+                )
+            elif owner[0] not in {None, host}:
+                problems.add(where, f"{value} is that of {owner[1]} on host {owner[0]!r} already")
 
 
 def _peer_name(host: str) -> str:

@@ -166,6 +166,31 @@ def test_mistakes(old: str, new: str, told: str) -> None:
     assert told in problems(BASE.replace(old, new))
 
 
+@pytest.mark.parametrize(
+    ("ports", "told"),
+    [
+        ("{name='x', kind='stream', mac='02:00:00:00:00:01'}", "ports[0].mac: each host has this port"),
+        ("{name='x', kind='stream', address='10.77.0.99'}", "ports[0].address: each host has this port"),
+        (
+            "{name='x', kind='stream', host='one', mac='02:00:00:00:00:01'},"
+            "{name='y', kind='stream', host='two', mac='02:00:00:00:00:01'}",
+            "ports[1].mac: 02:00:00:00:00:01 is that of port 'x' on host 'one' already",
+        ),
+        (
+            "{name='x', kind='stream', host='one', address='10.77.0.99'},"
+            "{name='y', kind='stream', host='two', address='10.77.0.99'}",
+            "ports[1].address: 10.77.0.99 is that of port 'x' on host 'one' already",
+        ),
+        (
+            "{name='b', kind='stream', host='one', address='10.77.0.99'}",
+            "ports[0].name: b is that of guest 'b' on host 'two' already",
+        ),
+    ],
+)
+def test_hosts_have_nothing_twice_between_them(ports: str, told: str) -> None:
+    assert told in problems(BASE.replace("[networks.lan]", f"[networks.lan]\nports = [{ports}]"))
+
+
 def test_one_of_two_hosts_needs_an_address() -> None:
     text = BASE.replace("address = '192.0.2.1'\n", "").replace("address = '192.0.2.2'\n", "")
     assert "hosts.two: neither it nor host 'one' has an address, and network 'lan' needs one" in problems(text)
