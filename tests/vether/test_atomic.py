@@ -1,6 +1,7 @@
 """A change that cannot be made in full is not made at all."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,3 +140,26 @@ def test_ports_that_come_and_go_and_changes_that_fail_leave_no_descriptor(pair: 
         counts.append(len(list(Path(f"/proc/{process.pid}/fd").iterdir())))
     assert max(counts[1:]) <= counts[0] + 1, counts
     assert sorted(path.name for path in (lab.dir / "ports").iterdir()) == ["a"]
+
+
+def test_a_wire_leaks_nothing_while_one_end_is_opened_anew(lab: Lab) -> None:
+    lab.start({"name": "lan", "gateway": False, "ports": [{"name": "a", "wire": "b"}, {"name": "b"}, {"name": "c"}]})
+    a, c = lab.connect("a"), lab.connect("c")
+    is_over = threading.Event()
+
+    def flood() -> None:
+        while not is_over.is_set():
+            a.send(frame(EVERYBODY, mac(1)))
+
+    sender = threading.Thread(target=flood)
+    sender.start()
+    try:
+        for kind in ("bess", "stream", "vde", "guest") * 3:
+            assert lab.call("set", name="b", changes={"kind": kind})["changed"] == ["port b: changed"]
+    finally:
+        is_over.set()
+        sender.join()
+    assert c.is_silent()
+    assert lab.call("show", what="fdb") == []
+    b = lab.connect("b")
+    cross(a, b)
