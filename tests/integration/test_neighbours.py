@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.integration.lab import Lab
-from tests.vether.machines import program, qemu, uml
+from tests.vether.machines import needs_uml, program, qemu, uml
 from vether.control.client import Client
 from vkd.images import Image
 
@@ -29,9 +29,13 @@ address = "10.77.0.5"
 GUEST, STREAM, BESS, GATEWAY = "10.77.0.5", "10.77.0.11", "10.77.0.21", "10.77.0.1"
 
 
-def test_a_guest_qemu_and_user_mode_linux_ping_each_other(lab: Lab, image: Image) -> None:
+@pytest.mark.parametrize("with_uml", [False, True], ids=["qemu", "qemu and uml"])
+def test_a_guest_qemu_and_user_mode_linux_ping_each_other(lab: Lab, image: Image, *, with_uml: bool) -> None:
     program("qemu-system-riscv64")
-    program("linux.uml")
+    folder = lab.folder.parent
+    if with_uml:
+        needs_uml(folder)
+    linux = [BESS] if with_uml else []
     lab.write(CLUSTER)
     lab.vkd("up")
     (control,) = lab.runtime.rglob("ctl")
@@ -40,15 +44,14 @@ def test_a_guest_qemu_and_user_mode_linux_ping_each_other(lab: Lab, image: Image
             client.call("add", port={"name": name, "kind": kind})
     ports = control.parent / "ports"
     card = f"stream,server=off,addr.type=unix,addr.path={ports / 'qemu'},reconnect-ms=500"
-    folder = lab.folder.parent
     with ExitStack() as stack:
         machines = [
-            stack.enter_context(qemu(folder, (image.kernel, image.initrd), {card: STREAM}, [GUEST, BESS], GATEWAY)),
-            stack.enter_context(
-                uml(folder, f"vec0:transport=bess,dst={ports / 'uml'}", BESS, [GUEST, STREAM], GATEWAY)
-            ),
+            stack.enter_context(qemu(folder, (image.kernel, image.initrd), {card: STREAM}, [GUEST, *linux], GATEWAY))
         ]
+        if with_uml:
+            device = f"vec0:transport=bess,dst={ports / 'uml'}"
+            machines.append(stack.enter_context(uml(folder, device, BESS, [GUEST, STREAM], GATEWAY)))
         for machine in machines:
             machine.wait("done")
-        for address in (STREAM, BESS):
+        for address in (STREAM, *linux):
             assert " 0% packet loss" in lab.ssh("a", f"ping -c 3 {address}")

@@ -18,6 +18,19 @@ import pytest
 #: A boot under emulation takes ten seconds on an idle machine of two cores.
 LIMIT = 150.0
 
+#: How User Mode Linux is started: the host's files, read-only, and its console at standard input and output.
+_UML = (
+    "mem=64M",
+    "root=/dev/root",
+    "rootfstype=hostfs",
+    "rootflags=/",
+    "ro",
+    "con0=fd:0,fd:1",
+    "con=null",
+    "quiet",
+    "panic=-1",
+)
+
 _REACH = """
 for device in $devices; do
     for target in {targets}; do
@@ -114,6 +127,19 @@ modprobe virtio_mmio; modprobe virtio_net
         machine.close()
 
 
+def needs_uml(folder: Path) -> None:
+    """Skip where User Mode Linux is not installed, or comes to no program: Debian 12's dies where CPUs have AMX."""
+    script = folder / "ready.sh"
+    script.write_text("#!/bin/sh\necho READY\nexit 0\n")
+    script.chmod(0o755)
+    command = [program("linux.uml"), *_UML, f"init={script}", f"uml_dir={folder}/"]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=LIMIT, start_new_session=True
+    )
+    if b"READY" not in done.stdout:
+        pytest.skip("User Mode Linux does not run on this host")
+
+
 @contextlib.contextmanager
 def uml(folder: Path, device: str, address: str, targets: Sequence[str], gateway: str) -> Iterator[Machine]:
     """User Mode Linux with the network card `device`, a kernel argument; its files are the host's, read-only."""
@@ -123,8 +149,8 @@ def uml(folder: Path, device: str, address: str, targets: Sequence[str], gateway
     script.write_text(_script("/bin/sh", setup, {card: address}, targets, gateway))
     script.chmod(0o755)
     command = [
-        *(program("linux.uml"), "mem=64M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"),
-        *(f"init={script}", "con0=fd:0,fd:1", "con=null", "quiet", "panic=-1", f"uml_dir={folder}/", device),
+        *(program("linux.uml"), *_UML),
+        *(f"init={script}", f"uml_dir={folder}/", device),
     ]
     machine = Machine(command, folder / f"{card}.log")
     try:

@@ -1,4 +1,4 @@
-"""Three switches in a triangle of encrypted tunnels, with a spanning tree: a wire that is cut, without a word, is replaced."""
+"""Three switches in a triangle of encrypted tunnels, with a spanning tree: a wire that goes silent is replaced."""
 
 import contextlib
 import selectors
