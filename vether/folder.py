@@ -66,6 +66,11 @@ def claim(folder: Folder) -> Iterator[None]:
 
     Raises `VetherError` if another daemon has it, `HostLacksError` if it cannot be used.
     """
+    if len(os.fsencode(folder.control)) > MAX_SOCKET_PATH:
+        raise HostLacksError(
+            f"the path of the control socket is too long for a unix socket: {folder.control}",
+            hint=f"give a shorter folder with --dir (the whole path may have {MAX_SOCKET_PATH} bytes)",
+        )
     made = _make_private(folder.path)
     with contextlib.closing(_lock(folder)):
         _make_private(folder.ports)

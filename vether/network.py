@@ -100,6 +100,9 @@ class Network:
         changed += self._between.apply(spec)
         for name in self._opened & spec.wired_ports:
             self.switch.set_state(name, "forwarding")
+        if spec.name != self.spec.name:
+            changed.append(f"name: {spec.name}")
+        self.peers.network = spec.name
         changed += self.peers.apply(spec.tunnel, spec.peers, hold=spec.stp is not None)
         if spec.ageing != self.spec.ageing:
             self.switch.set_ageing(spec.ageing)

@@ -26,10 +26,12 @@ class Peers:
     """The tunnel and its peers. All methods are quick; :meth:`watch` runs beside them."""
 
     def __init__(self, switch: Switch, network: str, forget: Callable[[str], None] = lambda _: None) -> None:
+        #: The name of the network, which peers must have as well.
+        self.network = network
         #: Told what happens to peers.
         self.publish: Publish = ignore
         self._switch = switch
-        self._network = network
+        self._named = network
         self._tunnel: Tunnel | None = None
         self._spec: TunnelSpec | None = None
         #: Is told of each port that goes.
@@ -71,17 +73,18 @@ class Peers:
         return changed
 
     def _set_tunnel(self, spec: TunnelSpec | None, key: bytes | None) -> list[str]:
-        if spec == self._spec:
+        if spec == self._spec and (spec is None or self.network == self._named):
             return []
         was = self._tunnel is not None
         self.close()
+        self._named = self.network
         if spec is None or key is None:
             return ["tunnel: removed"]
         listen = literal(spec.listen)
         if listen is None:
             raise SpecError(f"tunnel.listen: {spec.listen!r} has no address")
         try:
-            self._tunnel = Tunnel(self._switch, private_key=key, listen=listen, network=self._network)
+            self._tunnel = Tunnel(self._switch, private_key=key, listen=listen, network=self.network)
         except OSError as error:
             hint = "another program has it; take another port" if error.errno == 98 else None
             raise VetherError(f"cannot listen at UDP {spec.listen}: {error.strerror}", hint=hint) from error
@@ -158,7 +161,7 @@ class Peers:
             except (OSError, ValueError) as error:  # ValueError: what is no name at all
                 log.warning("peer %s: cannot resolve %s: %s", name, host, getattr(error, "strerror", None) or error)
                 continue
-            if found and self._peers.get(name) == peer and self._tunnel is not None:
+            if found and "%" not in str(found[0][4][0]) and self._peers.get(name) == peer and self._tunnel is not None:
                 self._tunnel.set_endpoint(name, (ip_address(str(found[0][4][0])), port))
 
 

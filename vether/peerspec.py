@@ -75,8 +75,11 @@ def check(tunnel: TunnelSpec | None, peers: tuple[PeerSpec, ...]) -> None:
         listen = literal(tunnel.listen)
     except ValueError as error:
         raise SpecError(f"tunnel.listen: {error}") from error
-    if listen is None:
-        raise SpecError(f"tunnel.listen: {tunnel.listen!r} has no address", hint=f"0.0.0.0:{PORT} is all of them")
+    if listen is None or "%" in str(listen[0]):
+        raise SpecError(
+            f"tunnel.listen: {tunnel.listen!r} has no address, or one of a single link",
+            hint=f"0.0.0.0:{PORT} is all of them",
+        )
     if not tunnel.gateway and not tunnel.split_horizon:
         raise SpecError(
             "tunnel.gateway: to keep the gateway from the peers takes split_horizon", hint="set split_horizon = true"
@@ -103,6 +106,8 @@ def _check_endpoint(where: str, text: str, listen: IPAddress) -> None:
         raise SpecError(f"{where}: {error}") from error
     if port == 0:
         raise SpecError(f"{where}: port 0 is no place to send to")
+    if "%" in host:
+        raise SpecError(f"{where}: {host} is an address of one link", hint="take one without a zone (%...)")
     if endpoint is None and not _is_name(host):
         raise SpecError(f"{where}: {host!r} is neither an address nor a name of a host")
     if endpoint is not None and endpoint[0].version == 6 and listen.version == 4:

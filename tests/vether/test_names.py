@@ -1,4 +1,4 @@
-"""Endpoints that are names: what is none is refused, and what nobody resolves disturbs nobody."""
+"""Names of hosts in endpoints, and of the network: what is none is refused, and what nobody has disturbs nobody."""
 
 import pytest
 
@@ -8,10 +8,11 @@ from vether import keys
 from vether.control import ControlError
 
 
-def spec(lab: Lab, endpoint: str) -> dict[str, object]:
+def spec(lab: Lab, endpoint: str, name: str = "lan") -> dict[str, object]:
     public = keys.encode(keys.public(b"\x07" * 32))
     tunnel = {"key": str(lab.folder / "key"), "listen": "127.0.0.1:0"}
-    return ports("a", tunnel=tunnel, peers=[{"name": "far", "public_key": public, "endpoint": endpoint}])
+    peers = [{"name": "far", "public_key": public, "endpoint": endpoint}]
+    return {**ports("a", tunnel=tunnel, peers=peers), "name": name}
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "a b", "a\0b", "\u2028"])
@@ -35,3 +36,30 @@ def test_a_name_that_nobody_has_is_asked_for_again(lab: Lab) -> None:
         lab.call("apply", spec=ports("a", "b"))
         monitor.until("port-added", port="b")
     assert lab.end() == 0
+
+
+def test_an_address_of_one_link_is_refused(lab: Lab) -> None:
+    keys.generate(lab.folder / "key")
+    lab.start(ports("a"))
+    with pytest.raises(ControlError, match="fe80::1%lo is an address of one link"):
+        lab.call("apply", spec=spec(lab, "[fe80::1%lo]:5870"))
+
+
+def test_a_network_that_is_renamed_meets_peers_by_its_new_name(lab: Lab) -> None:
+    keys.generate(lab.folder / "key")
+    lab.start(spec(lab, "127.0.0.1:9"))
+    changed = lab.call("apply", spec=spec(lab, "127.0.0.1:9", "other"))["changed"]
+    assert changed == ["name: other", "tunnel: changed", "peer far: added"]
+    assert lab.call("apply", spec=spec(lab, "127.0.0.1:9", "other"))["changed"] == []
+    assert lab.call("ping")["name"] == "other"
+
+
+def test_a_folder_too_deep_for_the_control_socket_is_refused(lab: Lab) -> None:
+    file = lab.folder / "spec.toml"
+    file.write_text('name = "lan"\ngateway = false\n')
+    deep = lab.folder / ("x" * 107)
+    result = lab.command("serve", str(file), "--dir", str(deep))
+    assert result.returncode == 5
+    assert "control socket is too long" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not deep.exists()

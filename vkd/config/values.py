@@ -113,7 +113,9 @@ def address(value: str) -> str:
 
 
 def ip_address(value: str) -> str:
-    """Return an IPv4 or IPv6 address."""
+    """Return an IPv4 or IPv6 address, without a zone: that is a matter of one machine alone."""
+    if "%" in value:
+        raise ValueError(value)
     return str(ipaddress.ip_address(value))
 
 
