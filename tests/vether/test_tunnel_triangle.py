@@ -77,7 +77,10 @@ class Triangle:
         return sorted(f"{row['role']} {row['state']}" for rows in shown for row in rows if row["port"] != "host")
 
     def is_settled(self) -> bool:
-        return self.roles() == ["alternate discarding", *["designated forwarding"] * 3, *["root forwarding"] * 2]
+        # A host that has just connected is let in by the next look at the ports.
+        hosts = all(lab.port("host")["state"] == "forwarding" for lab in self.labs.values())
+        roles = ["alternate discarding", *["designated forwarding"] * 3, *["root forwarding"] * 2]
+        return hosts and self.roles() == roles
 
     def reaches(self, one: str, other: str) -> bool:
         number = time.monotonic_ns().to_bytes(8, "big")
