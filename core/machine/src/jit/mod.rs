@@ -127,7 +127,7 @@ impl Span {
 }
 
 /// How often a jump leads somewhere before that is translated.
-const THRESHOLD: u8 = 24;
+const THRESHOLD: u8 = 48;
 
 /// [`THRESHOLD`], or what the environment variable `VKD_TRANSLATE_AFTER` (0 to 255) says instead, for tests.
 #[must_use]
