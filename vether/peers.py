@@ -26,12 +26,12 @@ class Peers:
     """The tunnel and its peers. All methods are quick; :meth:`watch` runs beside them."""
 
     def __init__(self, switch: Switch, network: str, forget: Callable[[str], None] = lambda _: None) -> None:
-        #: The name of the network, which peers must have as well.
+        #: The name of the network, which peers must have as well, unless `tunnel.network` gives another.
         self.network = network
         #: Told what happens to peers.
         self.publish: Publish = ignore
         self._switch = switch
-        self._named = network
+        self._called = network
         self._tunnel: Tunnel | None = None
         self._spec: TunnelSpec | None = None
         #: Is told of each port that goes.
@@ -73,18 +73,19 @@ class Peers:
         return changed
 
     def _set_tunnel(self, spec: TunnelSpec | None, key: bytes | None) -> list[str]:
-        if spec == self._spec and (spec is None or self.network == self._named):
+        called = (spec and spec.network) or self.network
+        if spec == self._spec and (spec is None or called == self._called):
             return []
         was = self._tunnel is not None
         self.close()
-        self._named = self.network
+        self._called = called
         if spec is None or key is None:
             return ["tunnel: removed"]
         listen = literal(spec.listen)
         if listen is None:
             raise SpecError(f"tunnel.listen: {spec.listen!r} has no address")
         try:
-            self._tunnel = Tunnel(self._switch, private_key=key, listen=listen, network=self.network)
+            self._tunnel = Tunnel(self._switch, private_key=key, listen=listen, network=called)
         except OSError as error:
             hint = "another program has it; take another port" if error.errno == 98 else None
             raise VetherError(f"cannot listen at UDP {spec.listen}: {error.strerror}", hint=hint) from error

@@ -15,6 +15,9 @@ PORT = 5870
 #: Ports of this group do not forward to each other: the split horizon of tunnels.
 GROUP = 0x70656572
 
+#: The longest name of a network between switches, bytes.
+LONGEST = 64
+
 IPAddress = IPv4Address | IPv6Address
 
 
@@ -30,6 +33,8 @@ class TunnelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     #: Whether the gateway is there for those behind the peers. Without, each switch of a mesh has one of its own at the
     #: same address, and each machine uses that of its switch.
     gateway: bool = True
+    #: What the network is called between switches, where its own name is not enough; peers must say the same.
+    network: str | None = None
 
 
 class PeerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +85,10 @@ def check(tunnel: TunnelSpec | None, peers: tuple[PeerSpec, ...]) -> None:
             f"tunnel.listen: {tunnel.listen!r} has no address, or one of a single link",
             hint=f"0.0.0.0:{PORT} is all of them",
         )
+    if tunnel.network is not None and not (
+        tunnel.network.isprintable() and 0 < len(tunnel.network.encode()) <= LONGEST
+    ):
+        raise SpecError(f"tunnel.network: {tunnel.network!r} is no name of 1 to {LONGEST} bytes")
     if not tunnel.gateway and not tunnel.split_horizon:
         raise SpecError(
             "tunnel.gateway: to keep the gateway from the peers takes split_horizon", hint="set split_horizon = true"

@@ -112,13 +112,28 @@ def test_a_switch_that_is_killed_is_reported_and_found_again(pair: Pair) -> None
             break
 
 
-def test_another_network_is_refused_by_name(pair: Pair) -> None:
-    pair.specs[1]["name"] = "wan"
+@pytest.mark.parametrize(
+    "others", [{"name": "wan"}, {"tunnel": {"network": "lab/lan"}}, {"name": "wan", "tunnel": {"network": "wan"}}]
+)
+def test_another_network_is_refused_by_name(pair: Pair, others: dict[str, Any]) -> None:
+    pair.specs[1]["tunnel"].update(others.get("tunnel", {}))
+    pair.specs[1]["name"] = others.get("name", "lan")
     pair.start()
     until("refusal", lambda: all(peer(lab)["reason"] == "wrong-network" for lab in pair.labs))
     for row in map(peer, pair.labs):
         assert "wrong-network" in row["why"]
         assert not row["up"]
+
+
+def test_networks_of_one_name_between_switches_meet(pair: Pair) -> None:
+    pair.specs[1]["name"] = "wan"
+    for spec in pair.specs:
+        spec["tunnel"]["network"] = "lab/lan"
+    pair.start()
+    until("tunnel", lambda: all(peer(lab)["up"] for lab in pair.labs))
+    # Renamed, and still the same one to the other.
+    spec = {**pair.labs[1].call("show", what="spec"), "name": "lan"}
+    assert pair.labs[1].call("apply", spec=spec)["changed"] == ["name: lan"]
 
 
 def test_peers_come_and_go_while_the_rest_stays(pair: Pair) -> None:

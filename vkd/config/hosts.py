@@ -25,6 +25,8 @@ from vkd.paths import host_key_file
 
 #: The longest name of a port of vether, bytes.
 _LONGEST = 31
+#: The longest name of a network between switches, bytes.
+_LONGEST_CALLED = 64
 _MAX_PORT = 65535
 
 
@@ -46,6 +48,7 @@ class Hosts(msgspec.Struct, frozen=True):
                 switch["ports"] = [port for _, port in ports_of(network, name)]
             if len(present) > 1:
                 switch |= self._tunnel(name, [other for other in present if other != name], number)
+                switch["tunnel"]["network"] = _called(whole.name, network.name)
             networks[network.name] = replace(network, switch=switch)
         return replace(
             whole,
@@ -206,6 +209,14 @@ def _check_ports(whole: Cluster, network: Network, problems: Problems) -> None:
                 )
             elif owner[0] not in {None, host}:
                 problems.add(where, f"{value} is that of {owner[1]} on host {owner[0]!r} already")
+
+
+def _called(cluster: str, network: str) -> str:
+    """Return what switches call a network: two clusters of the same hosts are not to meet in their `lan`."""
+    name = f"{cluster}/{network}"
+    if len(name) <= _LONGEST_CALLED:
+        return name
+    return f"{name[: _LONGEST_CALLED - 17]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _peer_name(host: str) -> str:

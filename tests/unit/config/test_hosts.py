@@ -89,6 +89,19 @@ def test_each_network_is_a_full_mesh_of_the_hosts_that_are_on_it() -> None:
             assert checked.tunnel.split_horizon
 
 
+def test_networks_of_two_clusters_do_not_meet() -> None:
+    def called(text: str) -> str:
+        name: str = spec("one", "lan", text)["tunnel"]["network"]
+        assert convert_untrusted(spec("one", "lan", text)).tunnel
+        return name
+
+    assert called(BASE) == "lab/lan"
+    assert called(BASE.replace('"lab"', '"other"')) == "other/lan"
+    long = [called(BASE.replace('"lab"', f'"{"x" * 62}{end}"')) for end in "ab"]
+    assert len(long[0]) == 64
+    assert long[0] != long[1]
+
+
 def test_a_network_of_one_host_has_no_tunnel() -> None:
     text = BASE.replace('networks = ["dmz"]', 'networks = ["lan"]')
     assert "tunnel" not in part("one", text).networks["dmz"].switch
