@@ -48,15 +48,22 @@ def generate(path: Path) -> bytes:
     return key
 
 
-def read(path: Path) -> bytes:
-    """Return the key in the file `path`. Raises `SpecError` if it is none, or if others can read it."""
+#: Makes a secret that both ends have; it is copied to the other.
+MAKE_PSK = "vether key --psk"
+
+
+def read(path: Path, make: str = "vether key") -> bytes:
+    """Return the key in the file `path`. Raises `SpecError` if it is none, or if others can read it.
+
+    `make` is the command that makes such a file.
+    """
     try:
         with path.open() as file:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read(256)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise SpecError(f"cannot read the key {path}: {reason}", hint=f"make one with: vether key {path}") from error
+        raise SpecError(f"cannot read the key {path}: {reason}", hint=f"make one with: {make} {path}") from error
     if stat.S_ISREG(mode) and mode & 0o077:
         raise SpecError(f"the key {path} can be read by others", hint=f"chmod 600 {path}")
     try:

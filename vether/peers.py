@@ -172,4 +172,4 @@ def _secrets(spec: TunnelSpec | None, peers: tuple[PeerSpec, ...]) -> tuple[byte
     for peer in peers:
         if key is not None and keys.decode_untrusted(peer.public_key) == keys.public(key):
             raise SpecError(f"peer {peer.name}: the public key is this switch's own")
-    return key, {peer.name: keys.read(Path(peer.psk)) if peer.psk else bytes(32) for peer in peers}
+    return key, {peer.name: keys.read(Path(peer.psk), keys.MAKE_PSK) if peer.psk else bytes(32) for peer in peers}

@@ -63,7 +63,7 @@ class Loaded:
         try:
             public = keys.encode(keys.public(keys.read(file)))
             if self.hosts.psk is not None:
-                keys.read(Path(self.hosts.psk))
+                keys.read(Path(self.hosts.psk), keys.MAKE_PSK)
         except VetherError as error:
             raise ConfigError(error.message, hint=error.hint) from error
         if public != host.public_key:

@@ -245,5 +245,10 @@ def test_the_key_of_this_host_is_looked_at(tmp_path: Path) -> None:
     with pytest.raises(InvalidFileError, match="is another one") as wrong:
         parse(text).at("one").check_key()
     assert public in str(wrong.value)
-    parse(text.replace(KEYS["one"], public)).at("one").check_key()
+    right = text.replace(KEYS["one"], public)
+    parse(right).at("one").check_key()
+    secret = tmp_path / "lab.psk"
+    with pytest.raises(ConfigError, match="cannot read the key") as missing:
+        parse(f"psk = '{secret}'\n{right}").at("one").check_key()
+    assert missing.value.hint == f"make one with: vether key --psk {secret}"
     parse(text).check_key()
