@@ -150,3 +150,16 @@ def test_validate_tells_mistakes_where_they_are(lan: Lab) -> None:
         (2, "networks.lan.ageing"),
         (10, "guests.b.nics[0].vlan.access"),
     ]
+
+
+def test_the_guides_example_boots(image: Image) -> None:
+    section = (Path(__file__).parents[2] / "docs/guide.md").read_text().split("## The switch's own keys")[1]
+    found = re.search(r"```toml\n(.*?)```", section, re.DOTALL)
+    assert found is not None
+    # A TAP takes a right that not every machine gives; the rest is as it stands there.
+    text = re.sub(r"^(device|host_addresses) = .*\n", "", found[1], flags=re.MULTILINE).replace('"tap"', '"bess"')
+    with open_lab() as lab:
+        lab.write(text)
+        lab.vkd("up")
+        assert lab.vkd("ssh", "web", "--", "hostname").out == "web\n"
+        assert (lab.folder / "web.pcapng").stat().st_size > 0

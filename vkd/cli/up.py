@@ -48,6 +48,7 @@ def up(
     known = rows()
     ours = [row for row in known if row.cluster == loaded.cluster.name]
     loaded.check_host(available_memory(), {row.name: row.memory for row in ours if row.pid is not None})
+    say_warnings(loaded)
     idle = [row.name for row in ours if row.state in _IDLE and row.name in loaded.cluster.guests]
     if dry_run:
         _show_changes(_dry_run(loaded, bool(known)), idle, as_json)
@@ -86,6 +87,12 @@ def find_file(file: Path | None) -> Path:
             return candidate
     names = " nor ".join(map(str, DEFAULT_FILES))
     raise ConfigError(f"there is neither {names} here", hint="name a cluster file: vkd up FILE")
+
+
+def say_warnings(loaded: Loaded) -> None:
+    """Say on stderr what in a file is valid and hardly meant."""
+    for line, text in loaded.warnings():
+        click.echo(f"{loaded.source}{f':{line}' if line else ''}: warning: {text}", err=True)
 
 
 def _source(loaded: Loaded) -> str:

@@ -13,6 +13,7 @@ from vkd.config.locate import Locator
 from vkd.config.memory import check_memory
 from vkd.config.model import Cluster
 from vkd.config.problem import InvalidFileError, KeyPath, Problem, Problems, dotted
+from vkd.config.reach import check_gateway
 from vkd.config.resolve import resolve
 from vkd.errors import ConfigError, HostLacksError, ImageError
 
@@ -77,6 +78,13 @@ class Loaded:
         problems = Problems()
         check_memory(self.cluster, self.merged, available, running or {}, problems, overcommit=self.overcommit)
         _raise_if_any(self.source, self.text, problems)
+
+    def warnings(self) -> list[tuple[int | None, str]]:
+        """Return what is valid and hardly meant: line and text, sorted by line."""
+        warnings = Problems()
+        check_gateway(self.cluster, self.merged, warnings)
+        locator = Locator(self.text)
+        return sorted(((_line(one, locator), one.text) for one in warnings.found), key=lambda told: told[0] or 0)
 
     def check_files(self) -> None:
         """Raise `ImageError` for a kernel, disk, key or other file that is not there."""

@@ -222,6 +222,21 @@ def test_validate(vkd: Vkd, tmp_path: Path) -> None:
     assert vkd("validate", str(tmp_path / "none")).code == 2
 
 
+def test_validate_and_up_warn_of_a_card_that_the_gateway_is_kept_from(vkd: Vkd, tmp_path: Path) -> None:
+    path = tmp_path / "lab.toml"
+    path.write_text("[networks.lan]\n[guests.a]\n[[guests.a.nics]]\nnetwork = 'lan'\nvlan.access = 7\n")
+    told = f"{path}:5: warning: guests.a.nics[0].vlan: "
+    for command in (("validate",), ("up", "--dry-run")):
+        result = vkd(*command, str(path))
+        assert result.code == 0
+        assert result.err.startswith(told)
+        assert "networks.lan.gateway_vlan = 7" in result.err
+    result = vkd("validate", str(path), "--json")
+    assert ([one["line"] for one in json.loads(result.out)["warnings"]], result.err) == ([5], "")
+    path.write_text(path.read_text().replace("[networks.lan]", "[networks.lan]\ngateway_vlan = 7"))
+    assert vkd("validate", str(path)).err == ""
+
+
 def test_schema_is_json(vkd: Vkd) -> None:
     assert "ClusterTable" in json.loads(vkd("schema").out)["$defs"]
 
