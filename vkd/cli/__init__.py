@@ -3,9 +3,10 @@
 Each command is loaded when it is asked for (:mod:`vkd.cli.app`), so that `vkd ps` starts in a blink.
 """
 
+from vether.interrupt import load
+
 
 def main() -> int:
     """Run the command that the process was started with; return its exit code."""
-    from vkd.cli.edge import run  # noqa: PLC0415 - so that importing the package costs nothing
-
-    return run()
+    code: int = load("vkd.cli.edge").run()
+    return code
