@@ -1,5 +1,6 @@
 """The tunnel of a running switch, and how it is made equal to a specification."""
 
+import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -20,6 +21,11 @@ log = logging.getLogger(__name__)
 #: Seconds between looks at what happened, and between attempts to resolve the name of a peer that is down.
 _LOOK = 0.5
 _RESOLVE = 10.0
+
+_TAKEN = (
+    "another program, or another host's switch, has it: another address or port in tunnel.listen "
+    "(in a cluster file: listen or port in [hosts.NAME])"
+)
 
 
 class Peers:
@@ -87,7 +93,7 @@ class Peers:
         try:
             self._tunnel = Tunnel(self._switch, private_key=key, listen=listen, network=called)
         except OSError as error:
-            hint = "another program has it; take another port" if error.errno == 98 else None
+            hint = _TAKEN if error.errno == errno.EADDRINUSE else None
             raise VetherError(f"cannot listen at UDP {spec.listen}: {error.strerror}", hint=hint) from error
         self._spec = spec
         return ["tunnel: changed" if was else "tunnel: added"]

@@ -112,6 +112,8 @@ async def test_a_switch_that_cannot_come_up_is_said(autojump_clock: MockClock, m
                 await clusters.apply(cluster_config("a"), None)
             assert (caught.value.hint or "").startswith("take another; its log is ")
         assert trio.current_time() < 8
+        # The error says it; nothing says it before that.
+        assert not any("restart in" in (event.message or "") for event in world.events)
         assert world.host.processes == []
         world.switches.launch = right
         await clusters.apply(cluster_config("a"), None)

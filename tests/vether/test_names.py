@@ -1,5 +1,7 @@
 """Names of hosts in endpoints, and of the network: what is none is refused, and what nobody has disturbs nobody."""
 
+import socket
+
 import pytest
 
 from tests.vether.following import following
@@ -43,6 +45,21 @@ def test_an_address_of_one_link_is_refused(lab: Lab) -> None:
     lab.start(ports("a"))
     with pytest.raises(ControlError, match="fe80::1%lo is an address of one link"):
         lab.call("apply", spec=spec(lab, "[fe80::1%lo]:5870"))
+
+
+def test_a_tunnel_at_an_address_that_is_taken_is_told_where_to_say_another(lab: Lab) -> None:
+    keys.generate(lab.folder / "key")
+    lab.start(ports("a"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        asked = spec(lab, "127.0.0.1:9")
+        asked["tunnel"] = {"key": str(lab.folder / "key"), "listen": f"127.0.0.1:{taken.getsockname()[1]}"}
+        with pytest.raises(ControlError, match=r"cannot listen at UDP 127\.0\.0\.1:.*already in use") as caught:
+            lab.call("apply", spec=asked)
+    hint = caught.value.hint or ""
+    assert "tunnel.listen" in hint
+    assert "[hosts.NAME]" in hint
+    lab.call("apply", spec=asked)
 
 
 def test_a_network_that_is_renamed_meets_peers_by_its_new_name(lab: Lab) -> None:

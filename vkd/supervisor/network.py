@@ -110,6 +110,9 @@ class Network:
         self._telling = trio.Lock()
         #: Whether the switch has taken over what the file says.
         self._told = False
+        #: Whether it has answered since it was started, or adopted, here; and how many wait for that.
+        self._answered = False
+        self._waiting = 0
 
     def write(self, spec: dict[str, Any]) -> bool:
         """Put the switch's specification in place; return whether it differs from the one before."""
@@ -128,8 +131,12 @@ class Network:
     async def answered(self) -> None:
         """Wait until the switch answers. Raises `VkdError` when it ends again and again, or not in time."""
         hopeless = self.restarts + _TRIES
-        with trio.move_on_after(ANSWER):
-            await self._bell.until(lambda: self.up or self.restarts >= hopeless)
+        self._waiting += 1
+        try:
+            with trio.move_on_after(ANSWER):
+                await self._bell.until(lambda: self.up or self.restarts >= hopeless)
+        finally:
+            self._waiting -= 1
         if self.up:
             return
         log_file = f"its log is {self.folder / LOG}"
@@ -158,7 +165,7 @@ class Network:
                 delay = FIRST_DELAY if trio.current_time() - began >= STABLE else min(delay * 2, LONGEST_DELAY)
                 self.restarts += 1
                 self._bell.ring()
-                self._warn(f"the switch of network {self.name} {self.failure}; restart in {delay:g} s")
+                self._say_that_it_ended(f"the switch of network {self.name} {self.failure}; restart in {delay:g} s")
                 await trio.sleep(delay)
         finally:
             self._let_go()
@@ -212,7 +219,7 @@ class Network:
                 self.failure = str(error)
                 delay = min(delay * 2, LONGEST_DELAY)
             else:
-                self.up = True
+                self.up = self._answered = True
                 self._bell.ring()
                 return
             await trio.sleep(delay)
@@ -243,6 +250,13 @@ class Network:
         if self.process is not None:
             self.process.close()
             self.process = None
+
+    def _say_that_it_ended(self, message: str) -> None:
+        """Publish it, unless `answered` is about to say the same as an error."""
+        if self._waiting or (not self._answered and self.restarts <= _TRIES):
+            log.info("%s", message)
+        else:
+            self._warn(message)
 
     def _warn(self, message: str) -> None:
         event = Event(time=self.context.clock(), kind="log", cluster=self.cluster, message=message)
