@@ -177,8 +177,9 @@ def test_an_ordinary_user_has_what_root_granted(lab: Lab, pair: list[Host]) -> N
     assert int(str(lab.stats("t0")["rx_frames"])) > 0
     # What was not granted is said with the command for root, and what there was stays.
     with pytest.raises(ControlError, match="cannot set the MTU to 1400") as caught:
-        lab.call("apply", spec=spec(tap("t0", mtu=1400, host_addresses=["10.9.0.1/24"]), {"name": "g"}))
-    assert (caught.value.code, caught.value.hint) == ("host-lacks", "let root do it: ip link set t0 mtu 1400")
+        lab.call("apply", spec=spec(tap("t0", mtu=1400, host_addresses=["10.9.0.1/24", "10.9.0.2/24"]), {"name": "g"}))
+    hint = "let root do it: ip link set t0 mtu 1400; ip addr add 10.9.0.2/24 dev t0"
+    assert (caught.value.code, caught.value.hint) == ("host-lacks", hint)
     assert lab.port("t0")["carrier"]
     until(
         "frames", lambda: a.run("ping", "-c", "1", "-W", "1", "10.9.0.2", check=False) and lab.stats("t0")["rx_frames"]

@@ -2,13 +2,14 @@
 
 import contextlib
 import errno
+import os
 import socket
 import struct
 
 from vether.errors import HostLacksError, VetherError
 from vether.folder import Folder
 from vether.ports.base import PortSpec
-from vether.ports.interface import check_interface
+from vether.ports.interface import check_interface, login
 from vkd._native import Link
 
 # linux/if_packet.h, linux/if_ether.h: what Python has no names for.
@@ -43,8 +44,7 @@ class RawPort(PortSpec, frozen=True, kw_only=True, forbid_unknown_fields=True, t
             sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
         except PermissionError as error:
             what = f"port {self.name}: no right to open the interface {self.interface} (CAP_NET_RAW)"
-            hint = 'run vether as root, or let root grant it: setcap cap_net_raw+ep "$(readlink -f .venv/bin/python)"'
-            raise HostLacksError(what, hint=hint) from error
+            raise HostLacksError(what, hint=_hint()) from error
         with sock:
             try:
                 self._set_up(sock)
@@ -76,3 +76,10 @@ class RawPort(PortSpec, frozen=True, kw_only=True, forbid_unknown_fields=True, t
     def endpoint(self, folder: Folder) -> str:
         """Return the interface's name."""
         return self.interface
+
+
+def _hint() -> str:
+    # Not a capability of Python's file: that would be every user's who runs this Python.
+    start = f"setpriv --reuid={login()} --regid={os.getegid()} --init-groups"
+    start += " --inh-caps=+net_raw --ambient-caps=+net_raw COMMAND"
+    return f"run it as root, let root start it with this right alone: {start}; or as vether@.service, which has it"

@@ -10,7 +10,7 @@ from typing import Any
 from vether.errors import HostLacksError, SpecError, VetherError
 from vether.folder import Folder
 from vether.ports.base import PortSpec
-from vether.ports.interface import Interface, check_interface, check_mtu
+from vether.ports.interface import Interface, check_interface, check_mtu, commands, login
 from vkd._native import Link
 
 # linux/if_tun.h; python-pytun opens devices, but has no names for these.
@@ -59,7 +59,7 @@ class TapPort(PortSpec, frozen=True, kw_only=True, forbid_unknown_fields=True, t
 
     def open(self, folder: Folder) -> Link:
         """Open the device, set it up and make it a link. Raises `HostLacksError` where that is not permitted."""
-        device = _attach(self.interface)
+        device = _attach(self.interface, commands(self.interface, **self._settings()))
         try:
             offloads = _set_up_offloads(device.fileno())
             self._configure()
@@ -72,15 +72,21 @@ class TapPort(PortSpec, frozen=True, kw_only=True, forbid_unknown_fields=True, t
         if not (self.up or self.bridge or self.host_addresses or self.mtu):
             return
         with Interface(self.interface) as interface:
-            interface.configure(mtu=self.mtu, bridge=self.bridge, addresses=self.host_addresses, up=self.up)
+            interface.configure(**self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        return {"mtu": self.mtu, "bridge": self.bridge, "addresses": self.host_addresses, "up": self.up}
 
     def endpoint(self, folder: Folder) -> str:
         """Return the device's name."""
         return self.interface
 
 
-def _attach(name: str) -> Any:
-    """Open the TAP `name`. A `TunTapDevice` of python-pytun."""
+def _attach(name: str, more: list[str]) -> Any:
+    """Open the TAP `name`. A `TunTapDevice` of python-pytun.
+
+    `more` is what root would have to do besides making it, if we may not.
+    """
     try:
         import pytun  # noqa: PLC0415 - the one kind of port that needs it; not every host can build it
     except ImportError as error:
@@ -88,18 +94,19 @@ def _attach(name: str) -> Any:
     try:
         return pytun.TunTapDevice(name=name, flags=pytun.IFF_TAP | pytun.IFF_NO_PI | pytun.IFF_VNET_HDR)
     except pytun.Error as error:
-        raise _explain(name, error) from error
+        raise _explain(name, error, more) from error
 
 
-def _explain(name: str, error: Exception) -> VetherError:
+def _explain(name: str, error: Exception, more: list[str]) -> VetherError:
     code = error.args[0] if error.args else None
     what = f"cannot open the TAP {name}: {os.strerror(code) if isinstance(code, int) else error}"
     if code in {errno.EPERM, errno.EACCES}:
-        grant = f"ip tuntap add dev {name} mode tap user $USER"
+        # By name: root's shell, where this is pasted, has another $USER.
+        grants = [f"ip tuntap add dev {name} mode tap user {login()}", *more]
         if not os.access(_CLONE, os.R_OK | os.W_OK):
             # Distributions leave it open to all, since the rights are the devices' own; not every machine does.
-            grant = f"chmod 666 {_CLONE}; {grant}"
-        return HostLacksError(what, hint=f"let root grant it: {grant}")
+            grants.insert(0, f"chmod 666 {_CLONE}")
+        return HostLacksError(what, hint=f"let root grant it: {'; '.join(grants)}")
     if code in {errno.ENOENT, errno.ENODEV, errno.ENXIO}:
         return HostLacksError(what, hint=f"the kernel needs the module tun, and {_CLONE} must be there")
     if code == errno.EBUSY:

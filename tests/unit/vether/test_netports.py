@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from vether.config import convert_untrusted, to_map
 from vether.errors import HostLacksError, SpecError, VetherError
 from vether.folder import Folder
-from vether.ports import tap, udp
+from vether.ports import raw, tap, udp
+from vether.ports.interface import login
 
 
 def port(kind: str, **more: object) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def test_a_payload_leaves_room_for_the_headers() -> None:
 @pytest.mark.parametrize(
     ("code", "kind", "hint"),
     [
-        (errno.EPERM, HostLacksError, "ip tuntap add dev t0 mode tap user $USER"),
+        (errno.EPERM, HostLacksError, f"ip tuntap add dev t0 mode tap user {login()}; ip link set t0 up"),
         (errno.ENOENT, HostLacksError, "/dev/net/tun"),
         (errno.EBUSY, VetherError, "another program"),
         (errno.EINVAL, VetherError, "no TAP"),
@@ -119,7 +120,47 @@ def test_a_tap_that_cannot_be_had_says_why(
     assert hint in str(caught.value.hint)
 
 
+def test_all_that_root_has_to_do_for_a_tap_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    pytun = pytest.importorskip("pytun")
+
+    def refuse(**_: object) -> None:
+        raise pytun.Error(errno.EPERM, "no")
+
+    monkeypatch.setattr(pytun, "TunTapDevice", refuse)
+    monkeypatch.setattr(tap, "_CLONE", str(tmp_path / "tun"))
+    port = tap.TapPort(name="host", device="t0", host_addresses=("10.0.0.1/24", "fd00::1/64"), mtu=9000)
+    with pytest.raises(HostLacksError) as caught:
+        port.open(Folder(tmp_path))
+    assert str(caught.value.hint).removeprefix("let root grant it: ").split("; ") == [
+        f"chmod 666 {tmp_path / 'tun'}",
+        f"ip tuntap add dev t0 mode tap user {login()}",
+        "ip link set t0 mtu 9000",
+        "ip addr add 10.0.0.1/24 dev t0",
+        "ip addr add fd00::1/64 dev t0",
+        "ip link set t0 up",
+    ]
+
+
+def test_a_raw_interface_is_granted_to_a_command_and_not_to_all_of_python(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("socket.socket", refuse)
+    with pytest.raises(HostLacksError, match="CAP_NET_RAW") as caught:
+        raw.RawPort(name="eth0").open(Folder(tmp_path))
+    assert f"setpriv --reuid={login()} " in str(caught.value.hint)
+    assert "--ambient-caps=+net_raw" in str(caught.value.hint)
+    assert "setcap" not in str(caught.value.hint)
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 3_999_999_999)
+    assert login() == "3999999999"
+
+
 def test_without_python_pytun_the_host_lacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytun", None)
     with pytest.raises(HostLacksError, match="python-pytun"):
-        tap._attach("t0")
+        tap._attach("t0", [])
