@@ -10,7 +10,8 @@ Usage: namespaces.py [--dir FOLDER] COMMAND
   down                end everything and leave nothing behind
 
 FOLDER (default /run/vkd-hosts) has the keys, and what vkd keeps of each host: HOST/run is its runtime folder,
-HOST/state its state folder. So this asks the switch of its network lan: run h1 vether show peers --dir FOLDER/h1/run/lab/@lan
+HOST/state its state folder. So this asks the switch of its network lan:
+  run h1 vether show peers --dir FOLDER/h1/run/lab/@lan
 FOLDER's name is that of the namespaces, too.
 """
 
