@@ -44,7 +44,7 @@ def test_show_ports_has_all_kinds_for_people(lab: Lab) -> None:
 def test_single_ports_come_change_and_go_while_frames_flow(lab: Lab) -> None:
     lab.start(ports("a", "b"))
     a, b = lab.connect("a"), lab.connect("b")
-    at = ("lan", "--dir", str(lab.dir))
+    at = ("--dir", str(lab.dir))
 
     def vether(*words: str) -> str:
         exchange(a, b)
@@ -58,7 +58,11 @@ def test_single_ports_come_change_and_go_while_frames_flow(lab: Lab) -> None:
     until("carrier", lambda: carrier(lab, "x"))
     assert vether("set", "x", "mac=52:54:00:00:00:05") == "port x: changed\n"
     assert (carrier(lab, "x"), lab.port("x")["mac"]) == (True, "52:54:00:00:00:05")
-    assert vether("set", "x", "kind=stream", "mac=") == "port x: changed\n"
+    assert vether("set", "x", "rate.ingress=8000000", "rate.egress=9000000") == "port x: changed\n"
+    assert vether("set", "x", "rate.ingress=") == "port x: changed\n"
+    rate = next(port for port in lab.call("show", what="spec")["ports"] if port["name"] == "x")["rate"]
+    assert (rate["ingress"], rate["egress"]) == (None, 9000000)
+    assert vether("set", "x", "kind=stream", "mac=", "rate=") == "port x: changed\n"
     assert (lab.port("x")["kind"], lab.port("x")["mac"]) == ("stream", None)
     while first.receive():
         pass  # what was flooded to it; then its end

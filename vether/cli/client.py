@@ -68,7 +68,9 @@ def stop(network: str | None, folder: Path | None) -> None:
 
 def connect(network: str | None, folder: Path | None, timeout: float | None = 30.0) -> Client:
     """Connect to the switch of NETWORK or of a folder. Raises `SpecError`, `NotRunningError`."""
-    if (network is None) == (folder is None):
+    if network is not None and folder is not None:
+        raise SpecError(f"{network!r} is too much: --dir stands for NETWORK", hint="leave one of both out")
+    if network is None and folder is None:
         raise SpecError("name the switch", hint="either NETWORK or --dir DIR")
     path = Folder(folder or find(str(network)))
     try:

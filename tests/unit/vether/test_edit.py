@@ -38,6 +38,24 @@ def test_keys_change_one_by_one_and_go() -> None:
     assert edit.change_untrusted(changed, "a", {"address": None, "mac": "52:54:00:00:00:01"}) == SPEC
 
 
+def test_a_key_with_dots_changes_one_key_of_a_table() -> None:
+    changes = {"netem.in.loss": "1%", "rate.ingress": 5, "vlan.access": 10}
+    changed = edit.change_untrusted(SPEC, "a", changes)
+    nested = {"netem": {"in": {"loss": "1%"}}, "rate": {"ingress": 5}, "vlan": {"access": 10}}
+    assert changed == edit.change_untrusted(SPEC, "a", nested)
+    more = edit.change_untrusted(changed, "a", {"netem.in.delay": "5ms", "rate.egress": 6, "rate.ingress": None})
+    assert port(more, "a")["netem"] == {"in": {"loss": "1%", "delay": "5ms"}, "out": {}}
+    assert (port(more, "a")["rate"]["ingress"], port(more, "a")["rate"]["egress"]) == (None, 6)
+    assert port(more, "a")["vlan"]["access"] == 10
+    assert port(changed, "a")["netem"]["in"] == {"loss": "1%"}
+    assert edit.change_untrusted(more, "a", {"netem": None, "rate": None, "vlan": None}) == SPEC
+
+
+def test_a_port_is_added_by_keys_with_dots() -> None:
+    more = edit.add_untrusted(SPEC, {"name": "v", "netem.in.loss": "1%", "netem.out.delay": "5ms"})
+    assert port(more, "v")["netem"] == {"in": {"loss": "1%"}, "out": {"delay": "5ms"}}
+
+
 def test_another_kind_forgets_the_keys_of_the_old_one() -> None:
     changed = edit.change_untrusted(SPEC, "q", {"kind": "stream", "hostname": "qemu"})
     assert (port(changed, "q")["kind"], port(changed, "q")["hostname"]) == ("stream", "qemu")
@@ -60,7 +78,12 @@ def test_another_kind_forgets_the_keys_of_the_old_one() -> None:
         (lambda: edit.change_untrusted(SPEC, "a", {"kind": "gast"}), "ports[0].kind: no kind 'gast'"),
         (lambda: edit.change_untrusted(SPEC, "a", "b"), "changes: a map"),
         (lambda: edit.change_untrusted(SPEC, "q", {"remote": None}), "missing required field `remote`"),
+        (lambda: edit.change_untrusted(SPEC, "a", {"mac.b": 1}), "mac.b: mac is not a table, but '52:54:00:00:00:01'"),
+        (lambda: edit.change_untrusted(SPEC, "a", {"vlan.acess": 1}), "ports[0].vlan: no key 'acess'"),
+        (lambda: edit.change_untrusted(SPEC, "a", {"colour.dark": 1}), "ports[0]: no key 'colour'"),
         (lambda: _parse(("kind",)), "'kind' is not KEY=VALUE"),
+        (lambda: _parse(("vlan={access=10",)), "vlan: '{access=10' is not TOML"),
+        (lambda: _parse(("peers=[1,",)), "peers: '[1,' is not TOML"),
     ],
 )
 def test_what_is_wrong_is_named(what: Any, message: str) -> None:
@@ -79,6 +102,9 @@ def test_values_on_the_command_line() -> None:
         "list=[1, 2]",
         'text="5"',
         "time=10:20:30",
+        "peer=[2001:db8::1]:5",
+        "vlan={access = 10}",
+        "netem.in.loss=1%",
     )
     assert _parse(words) == {
         "fd": 5,
@@ -89,6 +115,9 @@ def test_values_on_the_command_line() -> None:
         "list": [1, 2],
         "text": "5",
         "time": "10:20:30",
+        "peer": "[2001:db8::1]:5",
+        "vlan": {"access": 10},
+        "netem.in.loss": "1%",
     }
 
 
@@ -98,7 +127,11 @@ values = st.recursive(
 )
 
 
-@given(values, st.sampled_from(["a", "q"]) | values, values | st.dictionaries(st.sampled_from(["kind", "mac"]), values))
+@given(
+    values,
+    st.sampled_from(["a", "q"]) | values,
+    values | st.dictionaries(st.sampled_from(["kind", "mac", "vlan.access", "netem.in", "."]), values),
+)
 def test_anything_is_a_change_or_a_specification_error(added: object, name: object, changes: object) -> None:
     makers: list[Callable[[], Spec]] = [
         lambda: edit.add_untrusted(SPEC, added),
