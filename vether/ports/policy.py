@@ -13,8 +13,10 @@ MAX_VID = 4094
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z", re.IGNORECASE)
 _RANGE = re.compile(r"(\d{1,4})-(\d{1,4})\Z", re.ASCII)
 
-#: A burst of a rate is this part of what passes in a second, and not less than so many bytes: a few segments of 64 KiB.
-_BURST_SECONDS, _LEAST_BURST = 0.1, 256 * 1024
+#: A burst of a rate is what passes in `_BURST_SECONDS`; of slow rates, what passes in a second, up to `_WINDOW`: so
+#: many bytes TCP has under way, and where less fits it loses whole windows and waits for timers. Never less than a few
+#: segments of 64 KiB.
+_BURST_SECONDS, _WINDOW, _LEAST_BURST = 0.1, 2 << 20, 256 << 10
 
 #: Frames or bits in a second.
 Amount = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
@@ -76,7 +78,8 @@ class RateSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def limit(self, bits: int) -> tuple[int, int]:
         """Return bytes a second and bytes at once for `bits` a second."""
-        return bits // 8, self.burst or max(int(bits / 8 * _BURST_SECONDS), _LEAST_BURST)
+        burst = max(int(bits / 8 * _BURST_SECONDS), min(bits // 8, _WINDOW), _LEAST_BURST)
+        return bits // 8, self.burst or burst
 
 
 class MirrorSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -56,6 +56,8 @@ def test_a_file_says_what_the_datapath_does() -> None:
     rate = {"ingress": 8_000_000_000, "egress": 80_000}
     limits = {"ingress": (10**9, 10**8), "egress": (10_000, 256 * 1024)}
     assert policy(rate=rate) == Policy(limits=limits)
+    slow = {"ingress": 80_000_000, "egress": 8_000_000}
+    assert policy(rate=slow) == Policy(limits={"ingress": (10**7, 2 << 20), "egress": (10**6, 10**6)})
     assert policy(rate={**rate, "burst": 5}) == Policy(limits={"ingress": (10**9, 5), "egress": (10_000, 5)})
 
 
