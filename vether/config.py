@@ -12,13 +12,12 @@ import msgpack
 import msgspec
 
 from vether import peerspec
-from vether.captures import CaptureSpec
 from vether.errors import SpecError
+from vether.explain import explain
 from vether.metrics.address import check_address
 from vether.neighbours.spec import LldpSpec, LoopSpec, PortStpSpec, StpSpec
-from vether.netem import NetemSpec
 from vether.peerspec import PeerSpec, TunnelSpec
-from vether.ports import DEFAULT_KIND, KINDS, PARTS, AnyPort, check_pairs
+from vether.ports import DEFAULT_KIND, KINDS, AnyPort, check_pairs
 from vether.ports.policy import Vid
 
 #: The name of a network; it is a folder's name and, unless another is given, a DNS domain.
@@ -30,9 +29,6 @@ _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
 
 #: RFC 791 asks every host to take 576 bytes; an IP packet has at most 65,535, and frames a few more in front.
 MIN_MTU, MAX_MTU = 576, 65521
-
-#: The structs within a port, by their keys.
-_PARTS: dict[str, type[msgspec.Struct]] = {**PARTS, "netem": NetemSpec, "capture": CaptureSpec, "stp": PortStpSpec}
 
 
 class ForwardSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,7 +152,7 @@ def convert_untrusted(raw: object) -> Spec:
     try:
         spec = msgspec.convert(raw, Spec)
     except msgspec.ValidationError as error:
-        raise _explain(str(error), raw) from error
+        raise explain(str(error), raw, Spec) from error
     _check(spec)
     return spec
 
@@ -183,29 +179,6 @@ def _with_kinds(raw: object) -> object:
             raise SpecError(f"ports[{i}].kind: no kind {kind!r}", hint=hint)
         done.append({**port, "kind": kind})
     return {**raw, "ports": done}
-
-
-def _explain(message: str, raw: Any) -> SpecError:
-    text, _, path = message.partition(" - at `$")
-    where = path.rstrip("`").lstrip(".") or "the specification"
-    match = re.search(r"unknown field `(.*)`", text)
-    if match is None:
-        return SpecError(f"{where}: {text[:1].lower()}{text[1:]}")
-    tables: dict[str, type[msgspec.Struct]] = {
-        **{"forwards[": ForwardSpec, "hosts[": HostSpec},
-        **{"peers[": PeerSpec, "tunnel": TunnelSpec},
-    }
-    struct = next((struct for prefix, struct in tables.items() if where.startswith(prefix)), Spec)
-    known = list(struct.__struct_fields__)
-    if port := re.match(r"ports\[(\d+)\]", where):
-        known = ["kind", *KINDS[raw["ports"][int(port[1])]["kind"]].__struct_fields__]
-        if part := re.match(r"ports\[\d+\]\.(\w+)", where):
-            known = [field.encode_name for field in msgspec.structs.fields(_PARTS[part[1]])]
-    elif (table := {"stp": StpSpec, "loop": LoopSpec, "lldp": LldpSpec}.get(where)) is not None:
-        known = list(table.__struct_fields__)
-    near = difflib.get_close_matches(match[1], known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-    return SpecError(f"{where}: no key {match[1]!r}", hint=hint)
 
 
 def _check(spec: Spec) -> None:

@@ -42,7 +42,8 @@ class NetemSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             try:
                 patch_untrusted(Netem(), settings)
             except SpecError as error:
-                raise SpecError(f"{where}.{direction}: {error.message}", hint=error.hint) from None
+                text = error.message.removeprefix("netem: ")
+                raise SpecError(f"{where}.{direction}: {text}", hint=error.hint) from None
 
 
 class Netem(msgspec.Struct, frozen=True, kw_only=True):

@@ -181,7 +181,7 @@ def test_the_specification_impairs_from_the_beginning_and_patches_stay(lab: Lab)
     lab.call("apply", spec=spec)
     assert lab.call("show", what="netem") == []
     spec["ports"][1]["netem"] = {"in": {"lost": "100%"}}
-    with pytest.raises(ControlError, match=r"ports\[1\].netem.in: netem: no setting 'lost'"):
+    with pytest.raises(ControlError, match=r"ports\[1\].netem.in: no setting 'lost'"):
         lab.call("apply", spec=spec)
 
 

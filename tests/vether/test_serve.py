@@ -211,7 +211,7 @@ def test_show_prints_tables_and_json(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name = 1", "name: expected `str`, got `int`"),
+        ("name = 1", "name: 1 is not text"),
         ("name = 'lan'\nsubnet = '10.0.0.1/24'", "subnet: 10.0.0.1/24 has host bits set"),
         ("name = 'lan'\nnmae = 'x'", "did you mean 'name'?"),
         ("name = [", "spec.toml"),

@@ -12,7 +12,7 @@ from vether.ports.dgram import DgramPort
 from vether.ports.fd import FdPort
 from vether.ports.guest import GuestPort
 from vether.ports.l2tpv3 import L2tpv3Port
-from vether.ports.policy import PARTS, check_pairs
+from vether.ports.policy import check_pairs
 from vether.ports.raw import RawPort
 from vether.ports.stream import StreamPort
 from vether.ports.tap import TapPort
@@ -26,4 +26,4 @@ AnyPort = GuestPort | BessPort | DgramPort | FdPort | StreamPort | VdePort | L2t
 KINDS: dict[str, type[PortSpec]] = {kind.tag(): kind for kind in get_args(AnyPort)}
 DEFAULT_KIND = GuestPort.tag()
 
-__all__ = ["DEFAULT_KIND", "KINDS", "PARTS", "AnyPort", "PortSpec", "check_pairs"]
+__all__ = ["DEFAULT_KIND", "KINDS", "AnyPort", "PortSpec", "check_pairs"]

@@ -164,16 +164,6 @@ class PolicySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return vid != 0 and (vid == self.vlan.untagged() or vid in self.vlan.vids())
 
 
-#: The structs within a port, by their keys: what a mistake in one of them is told with.
-PARTS: dict[str, type[msgspec.Struct]] = {
-    "vlan": VlanSpec,
-    "storm": StormSpec,
-    "rate": RateSpec,
-    "mirror": MirrorSpec,
-    "static": StaticSpec,
-}
-
-
 def check_pairs(ports: dict[str, PolicySpec]) -> None:
     """Raise `SpecError` for wires and mirrors of `ports`, by name, that cannot be together."""
     wired: dict[str, str] = {}

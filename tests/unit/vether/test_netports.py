@@ -41,7 +41,7 @@ def l2tp(**more: object) -> dict[str, Any]:
             "ports[0].host_addresses: a bridge's port has none",
         ),
         (port("raw", device="a b"), "ports[0].device: 'a b' is not an interface's name"),
-        (port("vxlan", peers=["192.0.2.1"]), "missing required field `vni`"),
+        (port("vxlan", peers=["192.0.2.1"]), "ports[0]: the key vni is missing"),
         (vxlan(vni=1 << 24), "ports[0].vni: 16777216 is not between 0 and 16777215"),
         (vxlan(peers=[]), "ports[0].peers: there is none"),
         (vxlan(peers=["host.example"]), "ports[0].peers[0]: 'host.example' is not an IP address"),

@@ -93,14 +93,14 @@ def test_vlans_are_shown_with_their_ports() -> None:
     ("more", "message"),
     [
         ({"vlan": {}}, "ports[0].vlan: no VLAN"),
-        ({"vlan": {"access": 4095}}, "ports[0].vlan.access: expected `int` <= 4094"),
+        ({"vlan": {"access": 4095}}, "ports[0].vlan.access: 4095 is not a whole number from 1 to 4094"),
         ({"vlan": {"access": 1, "native": 2}}, "ports[0].vlan: access and native or allowed exclude each other"),
         ({"vlan": {"allowed": ["9-5"]}}, "ports[0].vlan.allowed: '9-5' is not a range of VLANs"),
         ({"vlan": {"allowed": ["1-4095"]}}, "ports[0].vlan.allowed: '1-4095' is not a range of VLANs"),
         ({"vlan": {"acces": 1}}, "ports[0].vlan: no key 'acces'"),
-        ({"reserved": "eat"}, "ports[0].reserved: invalid enum value 'eat'"),
-        ({"mac_limit": 0}, "ports[0].mac_limit: expected `int` >= 1"),
-        ({"storm": {"broadcast": -1}}, "ports[0].storm.broadcast: expected `int` >= 0"),
+        ({"reserved": "eat"}, "ports[0].reserved: 'eat' is none of drop, forward, peer"),
+        ({"mac_limit": 0}, "ports[0].mac_limit: 0 is not a whole number from 1 to"),
+        ({"storm": {"broadcast": -1}}, "ports[0].storm.broadcast: -1 is not a whole number from 0 to"),
         ({"rate": {"speed": 1}}, "ports[0].rate: no key 'speed'"),
         ({"wire": "a"}, "port a: wire: a is the port itself"),
         ({"wire": "c"}, "port a: wire: there is no port 'c'"),
@@ -135,7 +135,7 @@ def test_ports_do_not_contradict_each_other() -> None:
         ports(a=fixed, b=fixed)
     with pytest.raises(SpecError, match="gateway_vlan"):
         convert_untrusted({"name": "lan", "gateway_vlan": 0})
-    with pytest.raises(SpecError, match="snooping: invalid enum value 'on'"):
+    with pytest.raises(SpecError, match="snooping: 'on' is none of flood, off, prune"):
         convert_untrusted({"name": "lan", "snooping": "on"})
 
 
