@@ -2,6 +2,9 @@
 
 Mirror and release are those of this machine's APT (VKD_MIRROR names another mirror). Inside, APT has the machine's
 Debian sources. Nothing of it is fetched from anywhere else.
+
+The work is done by a process in namespaces of its own, for mounts and processes: whatever ends this one
+ends debootstrap, too, and nothing stays mounted.
 """
 
 import contextlib
@@ -9,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,10 +41,28 @@ def make(image: str) -> None:
     if os.geteuid() != 0:
         hint = "run this as root once, or name a base image that there is with --base"
         raise HostLacksError("debootstrap makes a root file system, which takes root", hint=hint)
+    with tempfile.TemporaryDirectory(prefix="vkd-base-") as folder:
+        command = [*_contained(), sys.executable, str(Path(__file__).resolve()), image, folder]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise VkdError(done.stdout.strip() or f"the making of {image} ended with status {done.returncode}")
+
+
+def _contained() -> list[str]:
+    """Return the words that run a command in namespaces which end with this process; none where that is not allowed."""
+    apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if shutil.which("unshare") is None or shutil.which("setpriv") is None:
+        return []
+    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
+        return []
+    return ["setpriv", "--pdeathsig", "KILL", *apart]
+
+
+def _make(image: str, folder: Path) -> None:
     mirror = mirrors(None, os.environ)[0]
     sources = debian_sources()
     release = next((suite for source in sources for suite in source.suites if suite in DEBIAN_SUITES), RELEASE)
-    with _folder() as folder:
+    with _in_memory(folder):
         root = folder / "root"
         # The container's root folder gets the mode of this one.
         root.mkdir(mode=0o755)
@@ -50,17 +72,16 @@ def make(image: str) -> None:
 
 
 @contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    """Yield a folder, in memory where there may be one: dpkg waits for the disk after every file."""
-    with tempfile.TemporaryDirectory(prefix="vkd-base-") as folder:
-        mount = ["mount", "-t", "tmpfs", "-o", "mode=700,size=1g", "vkd-base", folder]
-        subprocess.run(mount, capture_output=True, check=False)
-        try:
-            yield Path(folder)
-        finally:
-            # What debootstrap mounted goes as well, if it did not come to its end.
-            for mounted in (f"{folder}/root/proc", f"{folder}/root/sys", folder):
-                subprocess.run(["umount", mounted], capture_output=True, check=False)
+def _in_memory(folder: Path) -> Iterator[None]:
+    """Have `folder` in memory, where there may be one: dpkg waits for the disk after every file."""
+    mount = ["mount", "-t", "tmpfs", "-o", "mode=700,size=1g", "vkd-base", str(folder)]
+    subprocess.run(mount, capture_output=True, check=False)
+    try:
+        yield
+    finally:
+        # What debootstrap mounted goes as well, if it did not come to its end.
+        for mounted in (folder / "root/proc", folder / "root/sys", folder):
+            subprocess.run(["umount", str(mounted)], capture_output=True, check=False)
 
 
 def _debootstrap(root: Path, release: str, mirror: str) -> None:
@@ -116,3 +137,10 @@ def _import(root: Path, image: str, release: str) -> None:
         done = subprocess.run(words, stdin=tar.stdout, capture_output=True, text=True, check=False)
     if done.returncode or tar.returncode:
         raise VkdError(f"docker import failed: {done.stderr.strip()}")
+
+
+if __name__ == "__main__":
+    try:
+        _make(sys.argv[1], Path(sys.argv[2]))
+    except VkdError as error:
+        sys.exit("\n".join([str(error), *([f"  {error.hint}"] if error.hint else [])]))

@@ -8,6 +8,7 @@ project's own build, and the guests' image out of this user's cache. The build i
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ def main() -> int:
     parser.add_argument("--new-base", action="store_true", help="make vkd-base even if it is there")
     parser.add_argument("--tag", default="vkd", help="name of the image; default: vkd")
     given = parser.parse_args()
+    # An end from outside is an end in order: what was begun is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         _look_for_docker()
         wanted = given.base or "vkd-base"
