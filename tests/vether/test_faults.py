@@ -59,7 +59,8 @@ class BadWire(threading.Thread):
     def __init__(self, switches: list[int], seed: int) -> None:
         super().__init__(daemon=True)
         self.is_bad = False
-        self.flipped = 0
+        #: Datagrams to switch number i in which a bit was flipped.
+        self.flipped = [0 for _ in switches]
         #: What switch number i takes for the other one; and where switch number i is.
         self.faces = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in switches]
         self._switches = [("127.0.0.1", port) for port in switches]
@@ -72,11 +73,11 @@ class BadWire(threading.Thread):
         while not self._is_over:
             for face in select.select(self.faces, [], [], 0.1)[0]:
                 data = bytearray(face.recv(70000))
+                to = 1 - self.faces.index(face)
                 if self.is_bad and self._random.random() < 0.1:
                     bit = self._random.randrange(len(data) * 8)
                     data[bit // 8] ^= 1 << bit % 8
-                    self.flipped += 1
-                to = 1 - self.faces.index(face)
+                    self.flipped[to] += 1
                 # From the other face, which its receiver knows as us.
                 self.faces[to].sendto(data, self._switches[to])
 
@@ -114,9 +115,9 @@ def test_what_a_wire_corrupts_is_dropped_by_name_and_nothing_else_suffers() -> N
         assert got == sorted(got), "in order"
         drops = peer(two)["drops"]
         everybody = two.call("show", what="stats")["tunnel"]["drops"]
-        named = drops["forged"] + drops["replayed"] + sum(everybody[key] for key in ("malformed", "unknown-session"))
         assert drops["forged"] > 100
-        assert named >= len(sent) - len(got)
+        # A busy host loses some on the way: those are nobody's to count.
+        assert sum(drops.values()) + sum(everybody.values()) >= wire.flipped[1] > 100
         assert peer(one)["up"]
         assert peer(two)["up"]
         wire.is_bad = False

@@ -257,6 +257,7 @@ def host(lab: Lab, number: int, *command: str) -> subprocess.Popen[str]:
     arguments = [str(lab.dir / "ports" / "a"), f"02:00:00:00:00:0{number}", f"10.77.0.{number}/24", "-", "--"]
     return subprocess.Popen(
         [sys.executable, "-m", "tests.vether.tap_guest", *arguments, *command],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -276,7 +277,7 @@ def test_jumbo_pings_pass_between_hosts_and_the_wire_shows_nothing(hosts: Namesp
             pair = Pair((one, two), ("192.0.2.1:5870", "192.0.2.2:5870"), mtu=9000)
             pair.start()
             pair.until_up()
-            other = host(two, 2, "sh", "-c", "ip link set eth0 mtu 9000; echo ready; sleep 60")
+            other = host(two, 2, "sh", "-c", "ip link set eth0 mtu 9000; echo ready; exec cat")
             try:
                 assert other.stdout is not None
                 assert "ready" in other.stdout.readline()
@@ -286,8 +287,8 @@ def test_jumbo_pings_pass_between_hosts_and_the_wire_shows_nothing(hosts: Namesp
                 me = host(one, 1, "sh", "-c", "ip link set eth0 mtu 9000; " + " && ".join(pings))
                 output, _ = me.communicate(timeout=60)
             finally:
-                other.kill()
-                other.communicate()
+                # Its command ends with its input.
+                other.communicate(timeout=30)
             assert me.returncode == 0, output
             assert output.count(" 0% packet loss") == 2, output
             assert 1400 < peer(one)["mtu"] <= 1472
