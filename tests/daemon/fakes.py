@@ -13,8 +13,8 @@ from vkd.config.model import Guest as GuestConfig
 from vkd.config.model import Restart, Ssh
 from vkd.errors import VkdError
 from vkd.supervisor.context import Context
-from vkd.supervisor.network import SPEC
 from vkd.supervisor.record import Identity
+from vkd.supervisor.switchhost import SPEC
 from vkd.vkernel.spec import EXIT, ExitRecord, write_atomically
 
 Script = Callable[["FakeProcess"], Awaitable[None]]

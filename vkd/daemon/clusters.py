@@ -14,10 +14,10 @@ from vkd.supervisor.cluster import Cluster, GetImage
 from vkd.supervisor.context import Context
 from vkd.supervisor.guest import Guest
 from vkd.supervisor.lifecycle import State
-from vkd.supervisor.network import SwitchHost
 from vkd.supervisor.prepare import get_image
 from vkd.supervisor.records import Records
 from vkd.supervisor.sweep import sweep
+from vkd.supervisor.switchhost import SwitchHost
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from vkd.paths import control_socket, ensure_private, ensure_runtime_dir, state_
 from vkd.store import SqliteStore
 from vkd.supervisor.context import Context
 from vkd.supervisor.host import LocalHost
-from vkd.supervisor.network import LocalSwitchHost
 from vkd.supervisor.records import Records
+from vkd.supervisor.switchhost import LocalSwitchHost
 
 log = logging.getLogger(__name__)
 

@@ -23,12 +23,13 @@ from vkd.supervisor.context import Context
 from vkd.supervisor.guest import Guest
 from vkd.supervisor.keys import Keys
 from vkd.supervisor.lifecycle import RUNNING
-from vkd.supervisor.network import Network, SwitchHost
+from vkd.supervisor.network import Network
 from vkd.supervisor.ports import free_port
 from vkd.supervisor.record import GuestRecord, Identity
 from vkd.supervisor.records import Desired, Records
 from vkd.supervisor.rows import row
 from vkd.supervisor.sweep import sweep
+from vkd.supervisor.switchhost import SwitchHost
 from vkd.supervisor.tasks import Tasks
 from vkd.vkernel import spec
 
