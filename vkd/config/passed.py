@@ -14,10 +14,12 @@ from vkd.config.values import Kind
 
 #: A value that vether checks.
 SWITCH = Kind("switch", "as docs/vether.md has it", lambda value: value)
+#: Of these vkd looks at the type itself, since it looks for `host` in them.
+_PORTS = Kind("ports", "a list of tables, `[[networks.NAME.ports]]`, as docs/vether.md has them", lambda value: value)
 
 
-def _passed(description: str, example: Any, default: str = "none") -> Meta:
-    return key(description, example, SWITCH, default)
+def _passed(description: str, example: Any, default: str = "none", kind: Kind = SWITCH) -> Meta:
+    return key(description, example, kind, default)
 
 
 class SwitchKeys(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -52,6 +54,7 @@ class SwitchKeys(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_
         _passed(
             "Further ports, of any kind: TAPs, VXLAN, VDE, QEMU, …; `host` names the one of `[hosts]` that has it.",
             [{"name": "site", "kind": "vxlan", "vni": 42, "peers": ["192.0.2.2"]}],
+            kind=_PORTS,
         ),
     ] = UNSET
 

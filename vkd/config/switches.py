@@ -23,7 +23,8 @@ _PART = re.compile(r"\[(\d+)\]|(\w+)")
 _OTHER_PORT = re.compile(r"\bports\[\d+\](?:\.\w+)*")
 
 #: What of a guest's port is vkd's own, and stays when the rest is found wrong.
-_OWN = ("name", "mac", "address", "hostname")
+_OPTIONAL = ("mac", "address", "hostname")
+_OWN = ("name", *_OPTIONAL)
 
 
 def check_switches(part: Cluster, merged: Mapping[str, Merged], problems: Problems) -> None:
@@ -98,11 +99,11 @@ class _Network:
             case ("ports", int(at), *_) if at < len(ports):
                 # Others may name the port: it stays, as long as it can without what is wrong.
                 wrong = path[2] if len(path) > 2 else ""
-                if wrong in PORT_KEYS and wrong in ports[at]:
+                if wrong in {*PORT_KEYS, *_OPTIONAL} and ports[at].get(wrong) is not None:
                     plain = {known: value for known, value in ports[at].items() if known != wrong}
                 else:
                     plain = {own: ports[at][own] for own in _OWN if own in ports[at]}
-                if ports[at] == plain:
+                if ports[at] == plain or "name" not in plain:
                     del ports[at], self._places[at]
                 else:
                     ports[at] = plain

@@ -65,7 +65,7 @@ def test_files_are_seen_from_the_cluster_files_folder() -> None:
         ("[networks.lan]\nstp={prio=1}\n" + GUESTS, "networks.lan.stp: no key 'prio'; did you mean 'priority'?"),
         (
             "[networks.lan]\nports=3\n" + GUESTS,
-            "networks.lan.ports: 3 is not allowed; allowed: as docs/vether.md has it",
+            "networks.lan.ports: 3 is not allowed; allowed: a list of tables",
         ),
         (PORTS.replace("42", "-1") + GUESTS, "networks.lan.ports[0].vni: -1 is not between 0 and 16777215"),
         (PORTS.replace("vni", "vnii") + GUESTS, "networks.lan.ports[0]: no key 'vnii'; did you mean 'vni'?"),
@@ -97,6 +97,24 @@ def test_mistakes_are_told_where_the_file_has_them(text: str, told: str) -> None
     found = problems(text)
     assert len(found) == 1
     assert told in found[0]
+
+
+def test_all_mistakes_of_one_card_are_told_at_once() -> None:
+    text = "[networks.lan]\nsubnet='10.1.0.0/24'\n" + GUESTS
+    text += "mac='x'\naddress='10.9.0.1'\nvlan={access=5000}\nnetem={in={loss='x'}}\n"
+    places = {told.split(": ")[0].removeprefix("guests.b.nics[0].") for told in problems(text)}
+    assert places == {"mac", "address", "vlan.access", "netem.in"}
+
+
+def test_a_port_without_a_name_is_told_once() -> None:
+    assert [told.split(" (")[0] for told in problems("[[networks.lan.ports]]\nkind='vxlan'\n" + GUESTS)] == [
+        "networks.lan.ports[0]: the keys name, vni, peers are missing"
+    ]
+
+
+def test_ports_that_are_no_list_are_told_what_they_are() -> None:
+    (told,) = problems("[networks.lan]\nports='host'\n" + GUESTS)
+    assert "networks.lan.ports: 'host' is not allowed; allowed: a list of tables" in told
 
 
 def test_all_mistakes_are_told_at_once() -> None:
