@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 import trio
 
-from vether.errors import HostLacksError, SpecError, VetherError
+from vether.errors import HostLacksError, SpecError, VetherError, hint_to_write
 from vkd._native import Switch, check_capture_filter
 
 log = logging.getLogger(__name__)
@@ -182,6 +182,5 @@ def _open(path: Path) -> tuple[int, bool]:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), False
     except OSError as error:
         what = f"cannot write the capture {path}: {error.strerror}"
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            raise HostLacksError(what, hint="name a file in a folder that you may write to") from error
-        raise VetherError(what) from error
+        kind = HostLacksError if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS} else VetherError
+        raise kind(what, hint=hint_to_write(path, error)) from error

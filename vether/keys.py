@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from vether.errors import SpecError, VetherError
+from vether.errors import SpecError, VetherError, hint_to_write
 
 #: Bytes of a key.
 LENGTH = 32
@@ -44,7 +44,7 @@ def generate(path: Path) -> bytes:
         with open(fd, "w") as file:  # noqa: PTH123 - of a descriptor
             file.write(encode(key) + "\n")
     except OSError as error:
-        raise VetherError(f"cannot make {path}: {error.strerror}") from error
+        raise VetherError(f"cannot make {path}: {error.strerror}", hint=hint_to_write(path, error)) from error
     return key
 
 

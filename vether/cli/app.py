@@ -1,9 +1,11 @@
 """The command `vether`: its subcommands, and the edge where errors become lines on stderr and exit codes."""
 
 import difflib
+import errno
 import sys
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -84,11 +86,15 @@ def run() -> None:
     except ControlError as error:
         code = {"invalid": 2, "unknown-op": 2, "host-lacks": 5}.get(error.code, 1)
         _fail(error.message, error.hint, code)
-    except (ProtocolError, OSError) as error:
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            _fail(f"cannot write the output: {error.strerror}", "make room there, or send it elsewhere", 1)
+        _fail(str(error), None, 1)
+    except ProtocolError as error:
         _fail(str(error), None, 1)
 
 
-def _fail(message: str, hint: str | None, code: int) -> None:
+def _fail(message: str, hint: str | None, code: int) -> NoReturn:
     click.echo(f"vether: {message}", err=True)
     if hint:
         click.echo(f"  {hint}", err=True)

@@ -11,7 +11,7 @@ import click
 
 from vether.cli.client import connect, folder_option, print_table
 from vether.control.client import Client
-from vether.errors import SpecError, VetherError
+from vether.errors import SpecError, VetherError, hint_to_write
 from vether.netem import parse_words
 
 _HELP = """Impair what passes a port of NETWORK, or show what does.
@@ -132,7 +132,7 @@ def _open(file: str) -> int:
     try:
         return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise VetherError(f"cannot write {file}: {error.strerror}") from error
+        raise VetherError(f"cannot write {file}: {error.strerror}", hint=hint_to_write(Path(file), error)) from error
 
 
 def _write(fd: int, data: bytes) -> None:

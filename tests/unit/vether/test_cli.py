@@ -1,11 +1,15 @@
 """What the command line says to words that it does not know."""
 
+import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from vether import __version__
 from vether.cli import app
+from vether.errors import hint_to_write
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[object, str, str]:
@@ -52,6 +56,38 @@ def test_what_is_missing_or_too_much_is_said(
 ) -> None:
     code, _, error = run(monkeypatch, capsys, *words.split())
     assert (code, message in error) == (2, True), error
+
+
+def test_a_key_in_a_folder_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, _, error = run(monkeypatch, capsys, "key", str(tmp_path / "none" / "k"))
+    assert (code, f"make the folder first: mkdir -p {tmp_path / 'none'}" in error) == (1, True), error
+
+
+def test_output_for_which_there_is_no_room(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "vether", "key", str(tmp_path / "k")]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "vether: cannot write the output: No space left on device",
+        "  make room there, or send it elsewhere",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        (errno.ENOENT, "mkdir -p /a"),
+        (errno.EROFS, "may write to"),
+        (errno.ENOSPC, "make room"),
+        (errno.EISDIR, "name another file"),
+        (errno.EIO, "None"),
+    ],
+)
+def test_what_to_do_where_a_file_cannot_be_written(code: int, hint: str) -> None:
+    assert hint in str(hint_to_write(Path("/a/b"), OSError(code, "no")))
 
 
 @pytest.mark.parametrize("words", ["add web kind=vde", "set web mac_limit=4", "del web"])
