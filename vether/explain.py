@@ -130,7 +130,7 @@ def _hint(parts: list[str | int], wanted: inspect.Type, value: object) -> str | 
     if key in _EXAMPLES and parts[:1] != ["tunnel"]:
         return f"for example: {_EXAMPLES[str(key)]}"
     if isinstance(wanted, inspect.VarTupleType) and isinstance(value, str) and isinstance(key, str):
-        return f'in brackets: {key} = ["{value}"]'
+        return f'in brackets: {key} = ["{value}"]; in a shell: \'{key}=["{value}"]\''
     if isinstance(wanted, inspect.StrType) and isinstance(value, int | float) and isinstance(key, str):
         return f'in quotes: {key} = "{value}"; in a shell: {key}=\'"{value}"\''
     return None

@@ -1,5 +1,6 @@
 """Commands that change one port of a running switch."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,35 +12,40 @@ from vether.errors import SpecError
 
 _words = click.argument("words", nargs=-1, metavar="[NETWORK] NAME [KEY=VALUE]...")
 
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 
 @click.command()
 @_words
 @folder_option
-def add(words: tuple[str, ...], folder: Path | None) -> None:
+@_json
+def add(words: tuple[str, ...], folder: Path | None, *, as_json: bool) -> None:
     """Add the port NAME to NETWORK: `vether add lan uml kind=bess netem.in.loss=1%`. docs/vether.md has the keys.
 
     With --dir NETWORK is left out. The file that the switch was started with does not change.
     """
     network, name, keys = _take_apart("add", words, folder)
     port = {key: value for key, value in _parse(keys).items() if value is not None}
-    _call(network, folder, "add", port={**port, "name": name})
+    _call(as_json, network, folder, "add", port={**port, "name": name})
 
 
 @click.command("del")
 @click.argument("words", nargs=-1, metavar="[NETWORK] NAME")
 @folder_option
-def delete(words: tuple[str, ...], folder: Path | None) -> None:
+@_json
+def delete(words: tuple[str, ...], folder: Path | None, *, as_json: bool) -> None:
     """Remove the port NAME from NETWORK. With --dir NETWORK is left out."""
     network, name, keys = _take_apart("del", words, folder)
     if keys:
         raise click.UsageError(f"{keys[0]!r} is too much: del takes no KEY=VALUE")
-    _call(network, folder, "del", name=name)
+    _call(as_json, network, folder, "del", name=name)
 
 
 @click.command("set")
 @_words
 @folder_option
-def change(words: tuple[str, ...], folder: Path | None) -> None:
+@_json
+def change(words: tuple[str, ...], folder: Path | None, *, as_json: bool) -> None:
     """Change keys of the port NAME of NETWORK: `vether set lan uml mac=52:54:00:00:00:01`. `KEY=` takes one away.
 
     `vether set lan uml netem.in.loss=1%` changes one key of a table. With --dir NETWORK is left out.
@@ -47,7 +53,7 @@ def change(words: tuple[str, ...], folder: Path | None) -> None:
     network, name, keys = _take_apart("set", words, folder)
     if not keys:
         raise click.UsageError("Nothing to change: KEY=VALUE is missing, such as mac_limit=4")
-    _call(network, folder, "set", name=name, changes=_parse(keys))
+    _call(as_json, network, folder, "set", name=name, changes=_parse(keys))
 
 
 def _take_apart(command: str, words: tuple[str, ...], folder: Path | None) -> tuple[str | None, str, tuple[str, ...]]:
@@ -62,10 +68,11 @@ def _take_apart(command: str, words: tuple[str, ...], folder: Path | None) -> tu
     return (None if folder else names[0]), names[-1], rest
 
 
-def _call(network: str | None, folder: Path | None, operation: str, **arguments: object) -> None:
+def _call(as_json: bool, network: str | None, folder: Path | None, operation: str, **arguments: object) -> None:
     with connect(network, folder) as client:
-        for line in client.call(operation, **arguments)["changed"]:
-            click.echo(line)
+        answer = client.call(operation, **arguments)
+    for line in [json.dumps(answer, indent=2)] if as_json else answer["changed"]:
+        click.echo(line)
 
 
 def _parse(keys: tuple[str, ...]) -> dict[str, Any]:
