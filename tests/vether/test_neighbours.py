@@ -14,9 +14,8 @@ import pytest
 
 from tests.vether.lab import EVERYBODY, Guest, Lab, frame, mac, until
 from tests.vether.peers import Vde
+from tests.vether.triangle import NAMES, SIDES, Switches
 from vether.rstp import bpdu
-
-NAMES = ("a", "b", "c")
 
 
 class Cable:
@@ -49,34 +48,17 @@ class Cable:
             end.close()
 
 
-class Triangle:
+class Triangle(Switches):
     def __init__(self, labs: dict[str, Lab]) -> None:
-        self.labs = labs
+        super().__init__(labs)
         # The port that leads to another switch has its name.
         for i, (name, lab) in enumerate(labs.items()):
             lab.start(spec(name, i))
-        self.cables = {pair: self.cable(*pair) for pair in ("ab", "bc", "ca")}
+        self.cables = {pair: self.cable(*pair) for pair in SIDES}
         self.hosts = {name: lab.connect("host") for name, lab in labs.items()}
 
     def cable(self, one: str, other: str) -> Cable:
         return Cable(self.labs[one].connect(other), self.labs[other].connect(one))
-
-    def roles(self) -> list[str]:
-        shown = [lab.call("show", what="stp")["ports"] for lab in self.labs.values()]
-        return sorted(f"{row['role']} {row['state']}" for rows in shown for row in rows if row["port"] != "host")
-
-    def is_settled(self) -> bool:
-        return self.roles() == ["alternate discarding", *["designated forwarding"] * 3, *["root forwarding"] * 2]
-
-    def reaches(self, one: str, other: str) -> bool:
-        number = time.monotonic_ns().to_bytes(8, "big")
-        self.hosts[one].send(frame(EVERYBODY, mac(ord(one)), number))
-        with contextlib.suppress(TimeoutError):
-            self.hosts[other].socket.settimeout(0.1)
-            while True:
-                if self.hosts[other].receive()[14:] == number:
-                    return True
-        return False
 
 
 def spec(name: str, index: int, **more: Any) -> dict[str, Any]:

@@ -124,4 +124,4 @@ def test_without_the_right_it_exits_5(lab: Lab, pair: list[Host]) -> None:
     process = lab.spawn({"name": "lan", "gateway": False, "ports": [{"name": "r", "kind": "raw", "device": "lo"}]})
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 5, errors
-    assert "cap_net_raw" in errors.decode()
+    assert "--ambient-caps=+net_raw COMMAND" in errors.decode()

@@ -6,15 +6,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from tests.vether.lab import EVERYBODY, Lab, frame, mac, open_lab, ports, until
+from tests.vether.lab import Lab, open_lab, ports, until
 from tests.vether.test_tunnel import free_port
+from tests.vether.triangle import NAMES, SIDES, Switches
 from vether import keys
-
-NAMES = ("a", "b", "c")
 
 
 class Wire:
@@ -50,14 +48,14 @@ class Wire:
             end.close()
 
 
-class Triangle:
+class Triangle(Switches):
     def __init__(self, labs: dict[str, Lab]) -> None:
-        self.labs = labs
+        super().__init__(labs)
         listens = {name: f"127.0.0.1:{free_port()}" for name in NAMES}
         publics = {}
         for name, lab in labs.items():
             publics[name] = keys.encode(keys.public(keys.generate(lab.folder / "key")))
-        self.wires = {pair: Wire((listens[pair[0]], listens[pair[1]])) for pair in ("ab", "bc", "ca")}
+        self.wires = {pair: Wire((listens[pair[0]], listens[pair[1]])) for pair in SIDES}
         for i, (name, lab) in enumerate(labs.items()):
             peers = [
                 {
@@ -71,26 +69,6 @@ class Triangle:
             tunnel = {"key": "key", "listen": listens[name], "split_horizon": False}
             lab.start(ports("host", tunnel=tunnel, peers=peers, stp={"priority": 4096 * (i + 1), "hello_time": 1}))
         self.hosts = {name: lab.connect("host") for name, lab in labs.items()}
-
-    def roles(self) -> list[str]:
-        shown: list[list[dict[str, Any]]] = [lab.call("show", what="stp")["ports"] for lab in self.labs.values()]
-        return sorted(f"{row['role']} {row['state']}" for rows in shown for row in rows if row["port"] != "host")
-
-    def is_settled(self) -> bool:
-        # A host that has just connected is let in by the next look at the ports.
-        hosts = all(lab.port("host")["state"] == "forwarding" for lab in self.labs.values())
-        roles = ["alternate discarding", *["designated forwarding"] * 3, *["root forwarding"] * 2]
-        return hosts and self.roles() == roles
-
-    def reaches(self, one: str, other: str) -> bool:
-        number = time.monotonic_ns().to_bytes(8, "big")
-        self.hosts[one].send(frame(EVERYBODY, mac(ord(one)), number))
-        with contextlib.suppress(TimeoutError):
-            self.hosts[other].socket.settimeout(0.1)
-            while True:
-                if self.hosts[other].receive()[14:] == number:
-                    return True
-        return False
 
     def close(self) -> None:
         for wire in self.wires.values():
