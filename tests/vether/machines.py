@@ -130,14 +130,15 @@ modprobe virtio_mmio; modprobe virtio_net
 def needs_uml(folder: Path) -> None:
     """Skip where User Mode Linux is not installed, or comes to no program: Debian 12's dies where CPUs have AMX."""
     script = folder / "ready.sh"
-    script.write_text("#!/bin/sh\necho READY\nexit 0\n")
+    script.write_text("#!/bin/sh\necho INTEROP ready\nwhile :; do sleep 60; done\n")
     script.chmod(0o755)
-    command = [program("linux.uml"), *_UML, f"init={script}", f"uml_dir={folder}/"]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=LIMIT, start_new_session=True
-    )
-    if b"READY" not in done.stdout:
+    machine = Machine([program("linux.uml"), *_UML, f"init={script}", f"uml_dir={folder}/"], folder / "ready.log")
+    try:
+        machine.wait("ready")
+    except AssertionError:
         pytest.skip("User Mode Linux does not run on this host")
+    finally:
+        machine.close()
 
 
 @contextlib.contextmanager
