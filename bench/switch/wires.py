@@ -94,13 +94,22 @@ def vde() -> Iterator[Pair]:
 
 
 @contextmanager
-def _underlay() -> Iterator[Pair]:
+def _veth(*addresses: str) -> Iterator[Pair]:
     with hosts(2) as (a, b):
         a.ip(f"link add u type veth peer name u netns {b.name}")
-        for host, address in ((a, "192.0.2.1/24"), (b, "192.0.2.2/24")):
-            host.ip(f"addr add {address} dev u")
+        for host, address in zip((a, b), addresses, strict=True):
+            host.ip(f"addr add {address}/24 dev u")
             host.ip("link set u up")
         yield a, b
+
+
+def _underlay() -> AbstractContextManager[Pair]:
+    return _veth("192.0.2.1", "192.0.2.2")
+
+
+def bare() -> AbstractContextManager[Pair]:
+    """Nothing but a veth pair between them."""
+    return _veth(A, B)
 
 
 @contextmanager
@@ -138,17 +147,6 @@ def our_tunnel() -> Iterator[Pair]:
             peer = {"name": "other", "public_key": publics[1 - i], "endpoint": ends[1 - i]}
             stack.enter_context(_vether(host, tap, tunnel=tunnel, peers=[peer]))
         _until(lambda: a.reaches(B))
-        yield a, b
-
-
-@contextmanager
-def bare() -> Iterator[Pair]:
-    """Nothing but a veth pair between them."""
-    with hosts(2) as (a, b):
-        a.ip(f"link add va type veth peer name vb netns {b.name}")
-        for host, address, device in ((a, A, "va"), (b, B, "vb")):
-            host.ip(f"addr add {address}/24 dev {device}")
-            host.ip(f"link set {device} up")
         yield a, b
 
 
