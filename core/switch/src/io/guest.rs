@@ -11,11 +11,11 @@
 use super::batch::Batch;
 use super::link::{Descriptors, Link};
 use super::listener::Listener;
+use super::seat::Seat;
 use super::socket::PacketSocket;
 use crate::port::Capabilities;
 use rustix::net::SocketType;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::Path;
 
 const MAGIC: [u8; 4] = *b"VETH";
@@ -35,18 +35,17 @@ fn read_hello(message: &[u8]) -> Option<Capabilities> {
     message.starts_with(&MAGIC).then_some(Capabilities::from_bits(bits))
 }
 
-/// A listening socket and the one peer that may be connected to it.
+/// A guest, and what it takes unfinished.
 pub struct GuestLink {
-    listener: Listener,
-    peer: Option<PacketSocket>,
+    seat: Seat<PacketSocket>,
     capabilities: Capabilities,
 }
 
 impl GuestLink {
     /// Listen at `path`, mode 0600. A socket that is there is replaced: the caller owns the folder.
     pub fn listen(path: &Path) -> io::Result<GuestLink> {
-        let listener = Listener::unix(path, SocketType::SEQPACKET)?;
-        Ok(GuestLink { listener, peer: None, capabilities: Capabilities::NONE })
+        let seat = Seat::new(Listener::unix(path, SocketType::SEQPACKET)?);
+        Ok(GuestLink { seat, capabilities: Capabilities::NONE })
     }
 }
 
@@ -56,7 +55,7 @@ impl Link for GuestLink {
     }
 
     fn descriptors(&self) -> Descriptors<'_> {
-        Descriptors { listener: Some(self.listener.as_fd()), peer: self.peer.as_ref().map(AsFd::as_fd) }
+        self.seat.descriptors()
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -64,16 +63,14 @@ impl Link for GuestLink {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        let Some(peer) = self.listener.accept()? else { return Ok(()) };
-        if self.peer.as_ref().is_none_or(PacketSocket::is_closed) {
-            self.peer = Some(PacketSocket::new(peer));
+        if self.seat.accept(PacketSocket::new)? {
             self.capabilities = Capabilities::NONE;
         }
         Ok(())
     }
 
     fn receive(&mut self, batch: &mut Batch) -> io::Result<bool> {
-        let Some(peer) = &self.peer else { return Ok(false) };
+        let Some(peer) = &self.seat.peer else { return Ok(false) };
         let alive = peer.receive(batch)?;
         for i in 0..batch.len() {
             if let Some(capabilities) = read_hello(batch.packet(i)) {
@@ -85,11 +82,11 @@ impl Link for GuestLink {
     }
 
     fn send(&mut self, packets: &[&[u8]]) -> io::Result<usize> {
-        self.peer.as_ref().ok_or(io::ErrorKind::NotConnected)?.send(packets)
+        self.seat.connected()?.send(packets)
     }
 
     fn hang_up(&mut self) {
-        self.peer = None;
+        self.seat.peer = None;
         self.capabilities = Capabilities::NONE;
     }
 }

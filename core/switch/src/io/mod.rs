@@ -31,6 +31,7 @@ mod punt;
 mod queue;
 mod raw;
 mod registry;
+mod seat;
 mod socket;
 mod stream;
 mod stream_socket;
